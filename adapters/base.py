@@ -1,0 +1,104 @@
+"""The port between the desk and a platform: five members, capabilities as data, three delivery errors."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from conversations.events import Inbound
+from conversations.model import Address, Message
+
+
+class Capabilities(Struct, frozen=True, kw_only=True):
+    """What a platform can do. Whatever it cannot do degrades by default, so nothing here may be a reason to lose content.
+
+    text_limit: of one payload after rendering, in text_unit. choices: how many buttons one message can draw (0: they become
+    numbered text). idempotent_send: the platform drops a second send of the same key, so sends may overlap; without it
+    delivery keeps a single send in flight, so that a crash can repeat at most one.
+    """
+
+    text_limit: int
+    text_unit: Literal["code points", "utf-16", "bytes"] = "code points"
+    choices: int = 0
+    label_limit: int = 75
+    idempotent_send: bool = False
+
+
+class Outbound(Struct, frozen=True):
+    """A committed message on its way out. `key` is its own for ever: use it as the platform's idempotency key where there is one."""
+
+    address: Address
+    message: Message
+    key: str
+
+
+class Payload(Struct, frozen=True):
+    """One call to the platform, ready to be made: `body` is in the platform's own words. `part` counts from 0 in one Outbound."""
+
+    address: Address
+    body: Any
+    part: int = 0
+
+
+class Receipt(Struct, frozen=True):
+    """Proof of delivery: the platform's id of what was sent."""
+
+    platform_id: str = ""
+
+
+class Accepted(Struct, frozen=True):
+    """`fresh` is False when this event was already stored by an earlier delivery."""
+
+    fresh: bool
+
+
+class Later(Exception):
+    """Not delivered, and worth another try no sooner than `after` seconds from now."""
+
+    def __init__(self, after: float, reason: str = "") -> None:
+        super().__init__(reason or f"try again in {after:g} s")
+        self.after = after
+
+
+class Unreachable(Exception):
+    """The recipient cannot be reached any more (blocked, deleted): stop sending there."""
+
+
+class Refused(Exception):
+    """The platform will never take this message (malformed, too long): park it, and tell the operators."""
+
+
+class NotStored(Exception):
+    """An event could not be stored (disk full, database gone): do not acknowledge the platform. `after`: seconds until a retry is sensible."""
+
+    def __init__(self, after: float = 5.0) -> None:
+        super().__init__("the event could not be stored; it was not acknowledged")
+        self.after = after
+
+
+Accept = Callable[[Inbound], Awaitable[Accepted]]
+
+
+class Adapter(Protocol):
+    """One platform. Read each in the same order: settings → decode → encode → deliver → run."""
+
+    name: str
+    capabilities: Capabilities
+
+    def decode(self, raw: Any) -> Inbound | None:
+        """The neutral event in a raw platform payload, or None when there is nothing in it for us. Pure; never raises on bad input."""
+        ...
+
+    def encode(self, out: Outbound) -> list[Payload]:
+        """The platform calls that show `out`. Pure."""
+        ...
+
+    async def deliver(self, payload: Payload, key: str) -> Receipt:
+        """Make one call. Raises Later, Unreachable or Refused, nothing else. `key` is unique to this payload."""
+        ...
+
+    async def run(self, accept: Accept) -> None:
+        """Receive until cancelled. Acknowledge the platform only after `accept` has returned."""
+        ...

@@ -1,0 +1,1 @@
+"""The running program: settings, wiring, command line, workers and the HTTP server. The only room that knows all the others."""

@@ -1,0 +1,57 @@
+"""Everything the engine can ask to be done: a closed union of plain data, applied in the transaction that ends the turn."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from conversations.model import Message
+
+
+class Say(Struct, frozen=True, tag="say"):
+    """Queue `message` for the conversation's address."""
+
+    message: Message
+
+
+class SetTimer(Struct, frozen=True, tag="set_timer"):
+    """Wake this conversation with TimerFired(name) at `due_at` (epoch ms). One timer per name: a new one replaces the old."""
+
+    name: str
+    due_at: int
+
+
+class CancelTimer(Struct, frozen=True, tag="cancel_timer"):
+    name: str
+
+
+class RecordRequest(Struct, frozen=True, tag="record_request"):
+    """Keep for the team that a customer wants a person or a ticket. `key` makes a retry a no-op; `number` is shown to people."""
+
+    key: str
+    number: str
+    kind: Literal["person", "ticket"]
+    locale: str
+    text: str
+    topic: str = ""
+    name: str = ""
+    email: str = ""
+
+
+class AmendRequest(Struct, frozen=True, tag="amend_request"):
+    """Add to a recorded request what became known later. `text` is appended; an empty field changes nothing."""
+
+    key: str
+    email: str = ""
+    text: str = ""
+
+
+class CountOutcome(Struct, frozen=True, tag="count_outcome"):
+    """What became of a question, for the metrics: never holds what was asked."""
+
+    outcome: Literal["answered", "offered", "unknown", "helpful", "unhelpful", "person", "ticket"]
+    topic: str = ""
+
+
+Effect = Say | SetTimer | CancelTimer | RecordRequest | AmendRequest | CountOutcome

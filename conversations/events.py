@@ -1,0 +1,79 @@
+"""Everything that can happen to a conversation: a closed union, so that a `match` over it is checked for completeness."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from conversations.model import Address
+
+
+class Happened(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event carries: its own number (unique, growing) and when it was received (epoch ms, UTC).
+
+    Both are set by the intake; an adapter leaves them alone.
+    """
+
+    seq: int = 0
+    at: int = 0
+
+
+class Started(Happened, frozen=True, tag="started"):
+    """A customer opened the chat without saying anything yet. `locale` is the platform's hint, e.g. `es` or `en-GB`."""
+
+    locale: str = ""
+
+
+class MessageReceived(Happened, frozen=True, tag="message"):
+    """A customer wrote something. `text` is raw; `locale` is the platform's hint."""
+
+    text: str
+    locale: str = ""
+
+
+class ChoicePressed(Happened, frozen=True, tag="choice"):
+    """A customer pressed a button. `key` is the Choice's key; `label` what the button said (for the transcript)."""
+
+    key: str
+    label: str = ""
+
+
+class CommandGiven(Happened, frozen=True, tag="command"):
+    """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket."""
+
+    name: str
+    argument: str = ""
+    locale: str = ""
+
+
+class CustomerIdentified(Happened, frozen=True, tag="identified"):
+    """The page the chat is on proved who the customer is (a signed, unexpired token)."""
+
+    subject: str
+    name: str = ""
+    email: str = ""
+    locale: str = ""
+
+
+class TimerFired(Happened, frozen=True, tag="timer"):
+    """A timer set by the effect SetTimer came due."""
+
+    name: str
+    due_at: int
+
+
+Event = Started | MessageReceived | ChoicePressed | CommandGiven | CustomerIdentified | TimerFired
+
+encoder = msgspec.json.Encoder()
+decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+class Inbound(Struct, frozen=True):
+    """An event as it leaves an adapter: where it came from, and the platform's own id for it.
+
+    The same `key` at the same address is the same event, however often it is delivered (at most 200 characters).
+    """
+
+    address: Address
+    key: str
+    event: Event

@@ -1,0 +1,87 @@
+"""What the desk knows, as one immutable value: the engine is given it, and a reload swaps it whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+from conversations.model import Doc, Inline
+
+Zone = Literal["answer", "offer", "unknown"]
+
+
+class Verdict(Struct, frozen=True):
+    """How well a question is known. `topics` are the nearest, best first, at most three; `confidence` is calibrated, 0 to 1.
+
+    `answer`: say topics[0]. `offer`: let the customer pick among `topics`. `unknown`: say so honestly.
+    """
+
+    zone: Zone
+    topics: tuple[str, ...]
+    confidence: float
+
+
+class Matcher(Protocol):
+    """Finds the topic of a question. Pure and fast (well under a millisecond)."""
+
+    def match(self, text: str) -> Verdict: ...
+
+    def language(self, text: str) -> str:
+        """The locale `text` is surely written in (one of the desk's), or "" when it cannot be told."""
+        ...
+
+
+class Texts(Protocol):
+    """The phrases of the desk, by id and locale. A missing id raises KeyError: content check makes that impossible at run time."""
+
+    def doc(self, id: str, locale: str, /, **values: str | int) -> Doc:
+        """A phrase as blocks. Values become Text leaves; `n` picks the plural form."""
+        ...
+
+    def line(self, id: str, locale: str, /, **values: str | int) -> tuple[Inline, ...]: ...
+
+    def label(self, id: str, locale: str, /, **values: str | int) -> str:
+        """A phrase as plain text: for buttons."""
+        ...
+
+
+class Answer(Struct, frozen=True):
+    """A topic in one language."""
+
+    title: str
+    doc: Doc
+
+
+class Topic(Struct, frozen=True):
+    """One thing the desk can answer.
+
+    `flow`: instead of only answering, begin this: person, ticket, menu, help, language. `smalltalk`: no "did this help?" after it.
+    `related` are topic ids; `actions` are ticket and/or person, offered under the answer.
+    """
+
+    id: str
+    answers: Mapping[str, Answer]
+    related: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
+    flow: str = ""
+    smalltalk: bool = False
+
+
+class Desk(Struct, frozen=True):
+    """Who we are. `facts` fill the placeholders of answers and phrases, and are the only place a promise's number stands."""
+
+    name: str
+    locales: tuple[str, ...]
+    default_locale: str
+    time_zone: str
+    menu: tuple[str, ...]
+    facts: Mapping[str, str]
+
+
+class Knowledge(Struct, frozen=True):
+    desk: Desk
+    topics: Mapping[str, Topic]
+    texts: Texts
+    matcher: Matcher

@@ -1,0 +1,173 @@
+"""The plain data every room speaks of: text trees, choices, messages, addresses and the state of a conversation."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import quote, unquote
+
+from msgspec import Struct
+
+# --- text: a tree, never markup. What a customer typed is only ever the `text` of a Text leaf. ---
+
+
+class Text(Struct, frozen=True, tag="text"):
+    """A run of characters to be shown exactly as they are."""
+
+    text: str
+
+
+class Bold(Struct, frozen=True, tag="bold"):
+    children: tuple[Inline, ...]
+
+
+class Italic(Struct, frozen=True, tag="italic"):
+    children: tuple[Inline, ...]
+
+
+class Code(Struct, frozen=True, tag="code"):
+    """Something to be copied literally: an address, a command, an order number."""
+
+    text: str
+
+
+class Link(Struct, frozen=True, tag="link"):
+    """`url` is http(s) or mailto; content loading refuses any other scheme."""
+
+    url: str
+    children: tuple[Inline, ...]
+
+
+class Break(Struct, frozen=True, tag="break"):
+    """A new line inside a paragraph."""
+
+
+Inline = Text | Bold | Italic | Code | Link | Break
+
+
+class Paragraph(Struct, frozen=True, tag="paragraph"):
+    children: tuple[Inline, ...]
+
+
+class Bullets(Struct, frozen=True, tag="bullets"):
+    """A flat list: one level is all that every platform can draw."""
+
+    items: tuple[tuple[Inline, ...], ...]
+
+
+class Steps(Struct, frozen=True, tag="steps"):
+    """A flat list whose order matters; drawn with numbers from 1."""
+
+    items: tuple[tuple[Inline, ...], ...]
+
+
+Block = Paragraph | Bullets | Steps
+Doc = tuple[Block, ...]
+
+
+def paragraph(text: str) -> Doc:
+    """One paragraph that shows `text` literally."""
+    return (Paragraph((Text(text),)),)
+
+
+# --- messages ---
+
+
+class Choice(Struct, frozen=True):
+    """A button. `key` is opaque, ASCII, at most 40 bytes, unique in its conversation: `<prompt id>.<n>`.
+
+    The label (at most 75 characters) can also be typed, and so can its number where buttons are drawn as a list.
+    """
+
+    key: str
+    label: str
+
+
+class Message(Struct, frozen=True, omit_defaults=True):
+    """What is said to a customer in one go: a text tree and the choices under it, in `locale`."""
+
+    doc: Doc
+    locale: str
+    choices: tuple[Choice, ...] = ()
+
+
+# --- addresses ---
+
+
+class Address(Struct, frozen=True):
+    """Where to answer: one chat (and perhaps a thread in it) of one account on one platform."""
+
+    platform: str
+    account: str
+    chat: str
+    thread: str = ""
+
+    def __str__(self) -> str:
+        parts = (self.platform, self.account, self.chat, self.thread)
+        return ":".join(quote(part, safe="") for part in parts).rstrip(":")
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """The inverse of `str(address)`; raises ValueError on anything else."""
+        parts = [unquote(part) for part in text.split(":")]
+        if not 3 <= len(parts) <= 4 or not all(parts[:3]):
+            raise ValueError("an address is platform:account:chat[:thread]")
+        return cls(*parts)
+
+
+# --- the state of a conversation ---
+
+
+class Offer(Struct, frozen=True):
+    """What pressing a choice means, kept on our side so that a button need carry only its key.
+
+    `action` is one of conversations.engine's actions; `argument` is a topic id, a locale, … or empty.
+    """
+
+    label: str
+    action: str
+    argument: str = ""
+
+
+class Prompt(Struct, frozen=True):
+    """A question that was put, and what its numbered choices mean."""
+
+    id: str
+    offers: tuple[Offer, ...]
+
+
+class Idle(Struct, frozen=True, tag="idle"):
+    """Nothing is under way: whatever is said is a question to the knowledge base."""
+
+
+class Contact(Struct, frozen=True, tag="contact"):
+    """A person or a ticket was asked for; we are asking where the team may write to.
+
+    `number` is the recorded request's number as the customer sees it.
+    """
+
+    kind: Literal["person", "ticket"]
+    request: str
+    number: str
+    asked: int = 1
+
+
+Frame = Idle | Contact
+
+SCHEMA = 1
+
+
+class State(Struct, frozen=True, omit_defaults=True):
+    """Everything the engine remembers of a conversation, as plain data; `frames[-1]` is what is under way."""
+
+    schema: int = SCHEMA
+    turns: int = 0
+    locale: str = ""
+    locale_chosen: bool = False
+    greeted: bool = False
+    frames: tuple[Frame, ...] = (Idle(),)
+    prompts: tuple[Prompt, ...] = ()
+    topic: str = ""
+    question: str = ""
+    misses: int = 0
+    name: str = ""
+    email: str = ""

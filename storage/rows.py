@@ -1,0 +1,140 @@
+"""The plain records that go into and come out of the storage functions. Payloads, states and messages are opaque JSON text here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class NewEvent(NamedTuple):
+    """An event to be stored. `id` is made by the application (63 bits, growing); (address, key) tells a redelivery."""
+
+    id: int
+    address: str
+    key: str
+    payload: str
+    received_at: int
+
+
+class StoredEvent(NamedTuple):
+    """Where it went: the conversation, and whether it was new."""
+
+    shard: int
+    conversation: int
+    fresh: bool
+
+
+class PendingEvent(NamedTuple):
+    id: int
+    received_at: int
+    payload: str
+
+
+class Claim(NamedTuple):
+    """A conversation that this node may work on until its lease ends. `state` is "" and `version` 0 before its first turn.
+
+    `address` is the one the conversation is answered at. `events` are all that are pending, in order.
+    """
+
+    shard: int
+    conversation: int
+    address: str
+    version: int
+    state: str
+    fence: int
+    gen: int
+    attempts: int
+    events: tuple[PendingEvent, ...]
+
+
+class NewMessage(NamedTuple):
+    """A message to be queued: it becomes outbox row (conversation, version, ord)."""
+
+    version: int
+    ord: int
+    payload: str
+    priority: int
+
+
+class NewRequest(NamedTuple):
+    key: str
+    number: str
+    kind: str
+    locale: str
+    text: str
+    topic: str
+    name: str
+    email: str
+
+
+class RequestAmendment(NamedTuple):
+    key: str
+    email: str
+    text: str
+
+
+class Turn(NamedTuple):
+    """What a claimed conversation has become: to be committed whole or not at all.
+
+    `version` is the new version (the claim's plus one per event decided). `events` are (inbox id, version it made).
+    `timers` are (name, due_at), due_at None to cancel.
+    """
+
+    claim: Claim
+    version: int
+    state: str
+    locale: str
+    events: tuple[tuple[int, int], ...]
+    messages: tuple[NewMessage, ...]
+    timers: tuple[tuple[str, int | None], ...]
+    requests: tuple[NewRequest, ...]
+    amendments: tuple[RequestAmendment, ...]
+
+
+class Due(NamedTuple):
+    """An outbox row that this node may send now."""
+
+    shard: int
+    conversation: int
+    version: int
+    ord: int
+    address: str
+    payload: str
+    priority: int
+    attempt: int
+
+
+class Outcome(NamedTuple):
+    """What became of a send. `status` is one of outbox.SENT, DUE (try again at `next_at`), FAILED."""
+
+    shard: int
+    conversation: int
+    version: int
+    ord: int
+    status: int
+    next_at: int = 0
+    platform_id: str = ""
+    error: str = ""
+
+
+class Entry(NamedTuple):
+    """One line of a transcript. `cursor` grows along a conversation: version * 1000 + (0 for what came in, 1 + ord for what went out).
+
+    `author` is customer or bot. For the customer `key` is the platform's event key and `payload` an event; for the bot `key` is
+    "<conversation>.<version>.<ord>" and `payload` a message.
+    """
+
+    cursor: int
+    author: str
+    at: int
+    key: str
+    payload: str
+
+
+class Session(NamedTuple):
+    """A web visitor's session: found by the SHA-256 of its token."""
+
+    token_hash: str
+    address: str
+    created_at: int
+    seen_at: int
+    subject: str
