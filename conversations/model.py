@@ -140,9 +140,9 @@ class Idle(Struct, frozen=True, tag="idle"):
 
 
 class Contact(Struct, frozen=True, tag="contact"):
-    """A person or a ticket was asked for; we are asking where the team may write to.
+    """A person or a ticket was asked for; the request is recorded already, and we are asking where the team may write to.
 
-    `number` is the recorded request's number as the customer sees it.
+    `request` is the record's key, `number` what the customer sees; `asked` counts how often the question was put.
     """
 
     kind: Literal["person", "ticket"]
@@ -157,7 +157,11 @@ SCHEMA = 1
 
 
 class State(Struct, frozen=True, omit_defaults=True):
-    """Everything the engine remembers of a conversation, as plain data; `frames[-1]` is what is under way."""
+    """Everything the engine remembers of a conversation, as plain data; `frames[-1]` is what is under way.
+
+    `question` and `topic` are the last question and what it was answered with; `misses` counts questions in a row without an answer;
+    `request` and `number` are of the last recorded request; `name` and `email` are proven, never merely typed.
+    """
 
     schema: int = SCHEMA
     turns: int = 0
@@ -169,5 +173,7 @@ class State(Struct, frozen=True, omit_defaults=True):
     topic: str = ""
     question: str = ""
     misses: int = 0
+    request: str = ""
+    number: str = ""
     name: str = ""
     email: str = ""

@@ -1,0 +1,83 @@
+"""Questions and answers: say what is known, offer the nearest when unsure, admit when it is not known, and follow up."""
+
+from __future__ import annotations
+
+from conversations.effects import CountOutcome
+from conversations.flows import contact, menu
+from conversations.knowledge import Topic
+from conversations.model import Contact, Doc, Offer
+from conversations.turn import Turn
+
+QUESTION_KEPT = 500
+RELATED_SHOWN = 2
+
+
+def ask(turn: Turn, text: str) -> None:
+    """Answer a question put in the customer's own words."""
+    verdict = turn.knowledge.matcher.match(text)
+    if verdict.zone == "answer":
+        topic = turn.knowledge.topics[verdict.topics[0]]
+        if not topic.smalltalk and not topic.flow:
+            turn.remember(question=text[:QUESTION_KEPT])
+        give(turn, topic)
+        return
+    turn.remember(question=text[:QUESTION_KEPT], topic="", misses=turn.state.misses + 1)
+    if verdict.zone == "offer" and turn.state.misses < 3:
+        turn.do(CountOutcome("offered", verdict.topics[0]))
+        nearest = tuple(turn.topic_offer(topic) for topic in verdict.topics[:3])
+        turn.say(turn.phrase("answer.offer"), (*nearest, *ways_out(turn)))
+        return
+    turn.do(CountOutcome("unknown"))
+    again = turn.state.misses > 1
+    turn.say(turn.phrase("answer.unknown_again" if again else "answer.unknown"), (*ways_out(turn), turn.offer("choice.menu", "menu")))
+
+
+def give(turn: Turn, topic: Topic) -> None:
+    """Say what the desk knows of `topic`, with its follow-ups; a topic that begins a flow begins it."""
+    turn.remember(misses=0, topic=topic.id)
+    match topic.flow:
+        case "menu":
+            menu.greet(turn)
+        case "help":
+            menu.explain(turn)
+        case "language":
+            menu.ask_language(turn)
+        case "person":
+            contact.begin(turn, "person")
+        case "ticket":
+            contact.begin(turn, "ticket")
+        case _:
+            turn.do(CountOutcome("answered", topic.id))
+            if isinstance(turn.frame, Contact):
+                # A question in the middle is answered, and then we go on where we were.
+                turn.say(body(turn, topic))
+                contact.ask_again(turn, turn.frame)
+            else:
+                turn.say(body(turn, topic), () if topic.smalltalk else follow_ups(turn, topic))
+
+
+def body(turn: Turn, topic: Topic) -> Doc:
+    return (topic.answers.get(turn.locale) or topic.answers[turn.knowledge.desk.default_locale]).doc
+
+
+def follow_ups(turn: Turn, topic: Topic) -> tuple[Offer, ...]:
+    helped = (turn.offer("choice.helpful", "helpful", topic.id), turn.offer("choice.unhelpful", "unhelpful", topic.id))
+    related = tuple(turn.topic_offer(id) for id in topic.related[:RELATED_SHOWN] if id in turn.knowledge.topics)
+    return (*helped, *related, *ways_out(turn))
+
+
+def ways_out(turn: Turn) -> tuple[Offer, ...]:
+    return (turn.offer("choice.ticket", "ticket"), turn.offer("choice.person", "person"))
+
+
+def helpful(turn: Turn, topic: str) -> None:
+    turn.do(CountOutcome("helpful", topic))
+    turn.say(turn.phrase("answer.helpful"))
+
+
+def unhelpful(turn: Turn, topic: str) -> None:
+    """The answer missed: say so, offer what lies near it, and the ways to the team."""
+    turn.do(CountOutcome("unhelpful", topic))
+    known = turn.knowledge.topics.get(topic)
+    nearest = tuple(turn.topic_offer(id) for id in known.related if id in turn.knowledge.topics) if known else ()
+    turn.say(turn.phrase("answer.unhelpful"), (*nearest, *ways_out(turn)))

@@ -1,0 +1,76 @@
+"""One event while it is being decided: what the flows read, say and change. It lives inside `decide` and never leaves it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from conversations.effects import Effect, Say
+from conversations.events import Event
+from conversations.knowledge import Knowledge
+from conversations.model import Choice, Doc, Frame, Idle, Message, Offer, Prompt, State
+
+PROMPTS_KEPT = 8
+"""How many questions back a button still works. Older ones are told that the talk has moved on."""
+
+LABEL_LIMIT = 75
+
+
+class Turn:
+    """The mutable middle of a pure function: built from its arguments, read out as its result."""
+
+    def __init__(self, state: State, event: Event, knowledge: Knowledge) -> None:
+        self.state = replace(state, turns=state.turns + 1)
+        self.event = event
+        self.knowledge = knowledge
+        self.effects: list[Effect] = []
+
+    @property
+    def locale(self) -> str:
+        # A desk may drop a language while conversations in it are under way.
+        desk = self.knowledge.desk
+        return self.state.locale if self.state.locale in desk.locales else desk.default_locale
+
+    @property
+    def frame(self) -> Frame:
+        return self.state.frames[-1] if self.state.frames else Idle()
+
+    def remember(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
+
+    def push(self, frame: Frame) -> None:
+        self.remember(frames=(*self.state.frames, frame))
+
+    def pop(self) -> None:
+        self.remember(frames=self.state.frames[:-1] or (Idle(),))
+
+    def do(self, effect: Effect) -> None:
+        self.effects.append(effect)
+
+    def phrase(self, id: str, **values: str | int) -> Doc:
+        return self.knowledge.texts.doc(id, self.locale, **values)
+
+    def offer(self, id: str, action: str, argument: str = "") -> Offer:
+        return Offer(self.knowledge.texts.label(id, self.locale)[:LABEL_LIMIT], action, argument)
+
+    def topic_offer(self, topic: str) -> Offer:
+        return Offer(self.title(topic)[:LABEL_LIMIT], "topic", topic)
+
+    def title(self, topic: str) -> str:
+        answers = self.knowledge.topics[topic].answers
+        return (answers.get(self.locale) or answers[self.knowledge.desk.default_locale]).title
+
+    def say(self, doc: Doc, offers: tuple[Offer, ...] = ()) -> None:
+        """Queue a message. Its offers become a prompt; at most one message of a turn may carry some."""
+        choices: tuple[Choice, ...] = ()
+        if offers:
+            prompt = Prompt(str(self.state.turns), offers)
+            choices = tuple(Choice(f"{prompt.id}.{n}", offer.label) for n, offer in enumerate(offers, 1))
+            # Labels are needed only to recognise a typed answer to the newest prompt; older ones keep what their keys mean.
+            kept = (
+                *(Prompt(old.id, tuple(Offer("", o.action, o.argument) for o in old.offers)) for old in self.state.prompts),
+                prompt,
+            )
+            self.remember(prompts=kept[-PROMPTS_KEPT:])
+        self.do(Say(Message(doc=doc, locale=self.locale, choices=choices)))
