@@ -1,0 +1,150 @@
+"""From the text tree to what a platform shows: one visitor per dialect, plain text, and what becomes of choices without buttons."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from msgspec.structs import replace
+
+from adapters.base import Capabilities
+from adapters.splitting import length
+from conversations.engine import fold
+from conversations.model import Bold, Break, Bullets, Choice, Code, Doc, Inline, Italic, Link, Message, Paragraph, Steps, Text
+
+
+class Dialect:
+    """Draws a tree as plain text; a platform with a look of its own overrides what differs.
+
+    `text` is the one place where a dialect escapes: whatever people wrote passes through it, and nothing else does.
+    """
+
+    bullet = "• "
+
+    def text(self, text: str) -> str:
+        return without_controls(text)
+
+    def code(self, text: str) -> str:
+        return self.text(text)
+
+    def bold(self, inner: str) -> str:
+        return inner
+
+    def italic(self, inner: str) -> str:
+        return inner
+
+    def link(self, url: str, inner: str) -> str:
+        target = url.removeprefix("mailto:")
+        return inner if inner in (url, target) else f"{inner} ({self.text(target)})"
+
+    def break_(self) -> str:
+        return "\n"
+
+    def paragraph(self, inner: str) -> str:
+        return inner
+
+    def item(self, mark: str, inner: str) -> str:
+        """One line of a list; `mark` is a bullet or a number."""
+        return mark + inner.replace("\n", "\n" + " " * len(mark))
+
+    def doc(self, doc: Doc) -> str:
+        """The whole tree, its blocks parted by an empty line."""
+        return "\n\n".join(filter(None, map(self._block, doc)))
+
+    def line(self, children: Iterable[Inline]) -> str:
+        return "".join(map(self._inline, children))
+
+    def _block(self, block: Paragraph | Bullets | Steps) -> str:
+        match block:
+            case Paragraph(children):
+                return self.paragraph(self.line(children))
+            case Bullets(items):
+                return "\n".join(self.item(self.bullet, self.line(item)) for item in items)
+            case Steps(items):
+                return "\n".join(self.item(f"{n}. ", self.line(item)) for n, item in enumerate(items, 1))
+
+    def _inline(self, inline: Inline) -> str:
+        match inline:
+            case Text(text):
+                return self.text(text)
+            case Bold(children):
+                return self.bold(self.line(children))
+            case Italic(children):
+                return self.italic(self.line(children))
+            case Code(text):
+                return self.code(text)
+            case Link(url, children):
+                return self.link(url, self.line(children))
+            case Break():
+                return self.break_()
+
+
+PLAIN = Dialect()
+
+
+def plain_text(message: Message) -> str:
+    """All that a message says, choices as numbered lines: for transcripts, logs of tests, and platforms without any look."""
+    return PLAIN.doc(number_choices(message).doc)
+
+
+# --- choices where there are no buttons ---
+
+
+def number_choices(message: Message) -> Message:
+    """The same message with its choices as a numbered list at the end, and no buttons."""
+    if not message.choices:
+        return message
+    listed = Steps(tuple((Text(choice.label),) for choice in message.choices))
+    return replace(message, doc=(*message.doc, listed), choices=())
+
+
+def fit_choices(message: Message, capabilities: Capabilities) -> Message:
+    """The message as it is when the platform can draw all its choices, else with all of them numbered: half a list would hide the rest."""
+    drawable = len(message.choices) <= capabilities.choices and all(
+        length(choice.label, capabilities.text_unit) <= capabilities.label_limit for choice in message.choices
+    )
+    return message if drawable else number_choices(message)
+
+
+def pick(choices: Sequence[Choice], typed: str) -> str | None:
+    """The key of the choice that was typed by its label or its number (from 1), or None. A label that two choices share picks neither."""
+    if len(typed) > 200:
+        return None
+    wanted = fold(typed)
+    found = [choice.key for choice in choices if fold(choice.label) == wanted]
+    if len(found) == 1:
+        return found[0]
+    if not found and wanted.isdecimal() and len(wanted) <= 3 and 1 <= int(wanted) <= len(choices):
+        return choices[int(wanted) - 1].key
+    return None
+
+
+# --- characters that are not for showing ---
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_STEERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""Bidirectional overrides, embeddings and isolates: they reach beyond the leaf they stand in and can make a text read as another."""
+
+
+def without_controls(text: str) -> str:
+    """Characters that steer a terminal or turn other text around are dropped; lone surrogates, which no wire can carry, become U+FFFD."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
+    text = _CONTROLS.sub(lambda found: "\ufffd" if found.group() >= "\ud800" else "", text)
+    return _STEERING.sub("", text)
+
+
+def width(text: str) -> int:
+    """Columns that `text` takes in a terminal: two for wide East Asian characters and emoji, none for marks that combine."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.combining(c) or unicodedata.category(c) in ("Mn", "Me", "Cf")
+        else 2
+        if unicodedata.east_asian_width(c) in "WF"
+        else 1
+        for c in text
+    )
