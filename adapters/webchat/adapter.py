@@ -1,0 +1,92 @@
+"""The live chat as a platform: settings → decode → encode → deliver → run, and the routes to be mounted by whoever serves HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from adapters.base import Accept, Capabilities, Outbound, Payload, Receipt
+from adapters.webchat import wire
+from adapters.webchat.endpoints import Endpoints, Serve
+from adapters.webchat.hub import Hub
+from adapters.webchat.live import Live
+from adapters.webchat.page import Page
+from adapters.webchat.ports import Log, Now, Sessions, Welcomes
+from adapters.webchat.refusals import Refusal
+from adapters.webchat.settings import WebChatSettings
+from adapters.webchat.visitors import Visitors
+from conversations.events import Inbound
+
+_TEXT_LIMIT: Final = 100_000
+
+
+class WebChat:
+    """One live chat: its routes receive, its hub delivers.
+
+    The browser draws the text tree itself, so there is nothing a message could lose on its way. Sends are idempotent because nothing is
+    pushed but a wake-up: a message is in the log before it is delivered, and every browser pulls what follows its own cursor.
+    """
+
+    name = "web"
+    capabilities = Capabilities(text_limit=_TEXT_LIMIT, choices=25, label_limit=75, idempotent_send=True)
+
+    def __init__(self, settings: WebChatSettings, *, log: Log, sessions: Sessions, welcome: Welcomes, now: Now) -> None:
+        self.settings = settings
+        self._hub = Hub(log)
+        self._visitors = Visitors(settings, sessions, now)
+        self._endpoints = Endpoints(settings, self._visitors, self._hub, welcome, now)
+        self._live = Live(settings, self._visitors, self._hub)
+        self._page = Page(settings, welcome, self._endpoints.assets)
+
+    def decode(self, raw: Any) -> Inbound | None:
+        """`raw` is a wire.Arrived: a request body and the address that its bearer may speak at."""
+        if not isinstance(raw, wire.Arrived):
+            return None
+        try:
+            return wire.event_of(raw.body, raw.address, self.settings.limits.text)
+        except Refusal:
+            return None
+
+    def encode(self, out: Outbound) -> list[Payload]:
+        return [Payload(out.address, msgspec.to_builtins(out.message))]
+
+    async def deliver(self, payload: Payload, key: str) -> Receipt:
+        """Wake the browsers of this conversation. With none open it is delivered all the same: the log keeps it until one comes."""
+        self._hub.wake(str(payload.address))
+        return Receipt(key)
+
+    def wake(self, address: str) -> None:
+        """Tell the browsers at `address` to look into the log: for what is written by another node."""
+        self._hub.wake(address)
+
+    async def run(self, accept: Accept) -> None:
+        """Take messages and bring browsers up to date until cancelled; then open sockets are closed and long polls answered at once,
+
+        so cancel this before waiting for the HTTP server to drain.
+        """
+        self._endpoints.accept = accept
+        try:
+            await self._hub.run()
+        finally:
+            self._endpoints.accept = None
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """The chat under /chat and the desk's page at /."""
+        http = self._endpoints
+
+        def route(path: str, **methods: Serve) -> Route:
+            return Route(path, http.serve(methods), methods=[*methods, "OPTIONS"])
+
+        return [
+            Route("/", self._page.show, methods=["GET"]),
+            route("/chat/sessions", POST=http.open, DELETE=http.close),
+            route("/chat/messages", POST=http.send),
+            route("/chat/events", GET=http.poll),
+            route("/chat/identify", POST=http.identify),
+            route("/chat/config", GET=http.config),
+            WebSocketRoute("/chat/socket", self._live.attend),
+            route("/chat/{file}", GET=http.asset),
+        ]
