@@ -53,9 +53,11 @@ PHRASES = frozenset(
         "contact.without_address",
         "contact.without_question",
         "help.text",
+        "help.ways",
         "language.ask",
         "language.chosen",
         "menu.again",
+        "menu.choose",
         "menu.greeting",
         "message.empty",
     }

@@ -33,27 +33,28 @@ def ask(turn: Turn, text: str) -> None:
 
 
 def give(turn: Turn, topic: Topic) -> None:
-    """Say what the desk knows of `topic`, with its follow-ups; a topic that begins a flow begins it."""
+    """Say what the desk knows of `topic`, with its follow-ups; a topic that begins a flow says its words and begins it."""
+    words = body(turn, topic)
     turn.remember(misses=0, topic=topic.id)
     match topic.flow:
         case "menu":
-            menu.greet(turn)
+            menu.greet(turn, words)
         case "help":
-            menu.explain(turn)
+            menu.explain(turn, words)
         case "language":
-            menu.ask_language(turn)
+            menu.ask_language(turn, words)
         case "person":
-            contact.begin(turn, "person")
+            contact.begin(turn, "person", words)
         case "ticket":
-            contact.begin(turn, "ticket")
+            contact.begin(turn, "ticket", words)
         case _:
             turn.do(CountOutcome("answered", topic.id))
             if isinstance(turn.frame, Contact):
                 # A question in the middle is answered, and then we go on where we were.
-                turn.say(body(turn, topic))
+                turn.say(words)
                 contact.ask_again(turn, turn.frame)
             else:
-                turn.say(body(turn, topic), () if topic.smalltalk else follow_ups(turn, topic))
+                turn.say(words, () if topic.smalltalk else follow_ups(turn, topic))
 
 
 def body(turn: Turn, topic: Topic) -> Doc:

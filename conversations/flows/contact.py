@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec.structs import replace
 
 from conversations.effects import AmendRequest, CancelTimer, CountOutcome, RecordRequest, SetTimer
-from conversations.model import Contact, Offer
+from conversations.model import Contact, Doc, Offer
 from conversations.turn import Turn
 
 PATIENCE_MS = 15 * 60 * 1000
@@ -34,8 +34,8 @@ def number_of(seq: int) -> str:
     return f"{digits[:4]}-{digits[4:]}"
 
 
-def begin(turn: Turn, kind: Literal["person", "ticket"]) -> None:
-    """Record the request, say what will happen, and ask for an address unless one is proven."""
+def begin(turn: Turn, kind: Literal["person", "ticket"], lead: Doc = ()) -> None:
+    """Record the request, say (after `lead`) what will happen, and ask for an address unless one is proven."""
     frame = turn.frame
     if isinstance(frame, Contact) and frame.kind == kind:
         # Pressed twice, or said again while we wait: one request, not two.
@@ -59,7 +59,7 @@ def begin(turn: Turn, kind: Literal["person", "ticket"]) -> None:
     )
     turn.remember(request=key, number=number, misses=0)
     about = turn.phrase("contact.with_question", question=state.question) if state.question else turn.phrase("contact.without_question")
-    recorded = (*turn.phrase(f"contact.{kind}", number=number), *about)
+    recorded = (*lead, *turn.phrase(f"contact.{kind}", number=number), *about)
     if state.email:
         turn.say((*recorded, *turn.phrase("contact.known_address", email=state.email), *turn.phrase("contact.urgent")))
         return

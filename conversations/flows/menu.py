@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from conversations.flows.contact import leave
-from conversations.model import Idle, Offer
+from conversations.model import Doc, Idle, Offer
 from conversations.turn import Turn
 
 LANGUAGE_NAMES = {"es": "Español", "en": "English"}
 """Each language is offered in its own words, so that who reads nothing else finds it."""
 
 
-def greet(turn: Turn) -> None:
-    """Start over: whatever was under way is left (a recorded request stays recorded) and the menu is shown."""
+def greet(turn: Turn, lead: Doc = ()) -> None:
+    """Start over: whatever was under way is left (a recorded request stays recorded) and the menu is shown, after `lead` if any."""
     leave(turn)
     known = turn.state.greeted
     turn.remember(frames=(Idle(),), greeted=True, misses=0)
-    turn.say(turn.phrase("menu.again" if known else "menu.greeting", desk=turn.knowledge.desk.name), menu_offers(turn))
+    if lead:
+        words = (*lead, *turn.phrase("menu.choose"))
+    else:
+        words = turn.phrase("menu.again") if known else turn.phrase("menu.greeting", desk=turn.knowledge.desk.name)
+    turn.say(words, menu_offers(turn))
 
 
 def menu_offers(turn: Turn) -> tuple[Offer, ...]:
-    topics = tuple(turn.topic_offer(topic) for topic in turn.knowledge.desk.menu)
+    """The desk's menu, and what every menu must lead to even if the desk forgot it: a ticket, a person, another language."""
+    topics = turn.knowledge.desk.menu
+    flows = {turn.knowledge.topics[topic].flow for topic in topics}
+    ways = tuple(turn.offer(f"choice.{flow}", flow) for flow in ("ticket", "person") if flow not in flows)
     language = (turn.offer("choice.language", "language"),) if len(turn.knowledge.desk.locales) > 1 else ()
-    return (*topics, turn.offer("choice.ticket", "ticket"), turn.offer("choice.person", "person"), *language)
+    return (*(turn.topic_offer(topic) for topic in topics), *ways, *language)
 
 
-def explain(turn: Turn) -> None:
-    turn.say(turn.phrase("help.text", desk=turn.knowledge.desk.name), menu_offers(turn))
+def explain(turn: Turn, lead: Doc = ()) -> None:
+    turn.say((*(lead or turn.phrase("help.text", desk=turn.knowledge.desk.name)), *turn.phrase("help.ways")), menu_offers(turn))
 
 
-def ask_language(turn: Turn) -> None:
+def ask_language(turn: Turn, lead: Doc = ()) -> None:
     turn.say(
-        turn.phrase("language.ask"),
+        (*lead, *turn.phrase("language.ask")),
         tuple(Offer(LANGUAGE_NAMES.get(locale, locale), "locale", locale) for locale in turn.knowledge.desk.locales),
     )
 
