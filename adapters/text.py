@@ -122,7 +122,8 @@ def pick(choices: Sequence[Choice], typed: str) -> str | None:
 
 # --- characters that are not for showing ---
 
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 _STEERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 """Bidirectional overrides, embeddings and isolates: they reach beyond the leaf they stand in and can make a text read as another."""
 
@@ -132,8 +133,7 @@ def without_controls(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    text = _CONTROLS.sub(lambda found: "\ufffd" if found.group() >= "\ud800" else "", text)
-    return _STEERING.sub("", text)
+    return sendable(_STEERING.sub("", _CONTROLS.sub("", text)))
 
 
 def width(text: str) -> int:
@@ -148,3 +148,8 @@ def width(text: str) -> int:
         else 1
         for c in text
     )
+
+
+def sendable(text: str) -> str:
+    """`text` with lone surrogates (half a character, which a broken client may send) as U+FFFD: no wire and no database takes them."""
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)

@@ -1,0 +1,411 @@
+"""What every adapter promises. A platform's tests subclass AdapterContract, fill in how the platform is looked at, and inherit the rest.
+
+To fill: the fixture `adapter`, `samples`, and `shown`, `offer`, `acknowledged`, `screen`. The other members have defaults that are right
+for a platform without markup, buttons and faults of its own; a platform that has them overrides them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import copy
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.base import Accepted, Adapter, Later, NotStored, Outbound, Payload, Receipt, Refused, Unreachable
+from adapters.splitting import length
+from adapters.text import without_controls
+from conversations import events
+from conversations.events import Inbound
+from conversations.model import (
+    Address,
+    Bold,
+    Break,
+    Bullets,
+    Choice,
+    Code,
+    Doc,
+    Italic,
+    Link,
+    Message,
+    Paragraph,
+    Steps,
+    Text,
+    paragraph,
+)
+
+PATIENCE_S = 20.0
+"""Only a hanging adapter waits this long; nothing is measured by it."""
+
+NASTY = (
+    "*bold* _italic_ ~gone~ `code` __under__ ||spoiler|| **both**",
+    "[a link](https://evil.example/?a=1&b=2) <https://evil.example|text> https://evil.example/path",
+    "<b>bold</b> <script>alert(1)</script> <img src=x onerror=alert(1)> &lt;b&gt; &amp; &#x3C;",
+    "@everyone @here <!here> <!channel> <@U0123> <@&5> <#C0123> <t:0:R> </cmd:1>",
+    "# heading\n> quote\n- item\n1. first\n```\nfenced\n```\n---\n| a | b |",
+    "{name} {{name}} {0} %s %(name)s $name ${name} \\* \\_ \\\\ \\n",
+    "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J \x08\x08\x00 bell\x07",
+    "cortado\u202eotreiba\u202c y \u2066aislado\u2069",
+    "¿Qué ñandú pingüino? ¡Sí! «comillas» — ç à",
+    "عندي مشكلة في *الخادم* رقم 123 (عاجل)؟ \u200fنعم\u200f",
+    "服务器*宕机*了。「请问」怎么办？",
+    "👩🏽‍🚒 🇪🇸 ❤️ 🏴󠁧󠁢󠁥󠁮󠁧󠁿 e\u0301 한 \u1112\u1161\u11ab",
+    "javascript:alert(1) data:text/html,x mailto:a@b.example tel:+34",
+    "  leading, trailing and\t\ttabs  \n\n\n\nfar below  ",
+    "'single' \"double\" ` ´ ’ ; -- ' OR 1=1 --",
+)
+"""Texts that some platform, terminal or template would take for more than characters."""
+
+NUMBERED = ("Sí, gracias", "No <b>del todo</b>", "*Otra* cosa", "Hablar con una persona", "الخادم", "服务器")
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None), max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+class Sample(NamedTuple):
+    """A payload as the platform really sends it, and what it means."""
+
+    raw: Any
+    inbound: Inbound
+
+
+class Intake:
+    """Stands where the desk is: takes events while its gate is open, and can refuse first."""
+
+    def __init__(self, *, refusals: int = 0, open: bool = True) -> None:
+        self.calls: list[Inbound] = []
+        self.refusals = refusals
+        self.gate = asyncio.Event()
+        if open:
+            self.gate.set()
+
+    async def accept(self, inbound: Inbound) -> Accepted:
+        fresh = inbound not in self.calls
+        self.calls.append(inbound)
+        if self.refusals:
+            self.refusals -= 1
+            raise NotStored(after=0.001)
+        await self.gate.wait()
+        return Accepted(fresh)
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Let the adapter run until something is so."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not true():  # noqa: ASYNC110 - what is awaited is outside: a list, a file, a server
+            await asyncio.sleep(0.001)
+
+
+class AdapterContract:
+    # --- to fill ---
+
+    samples: Sequence[Sample]
+    """Payloads with something in them for the desk. The first can be offered to the running adapter; all are of different events."""
+
+    junk: Sequence[Any] = ()
+    """Payloads, well-formed for the platform or not, that hold nothing for the desk: decode gives None."""
+
+    @pytest.fixture
+    def adapter(self) -> Adapter:
+        raise NotImplementedError
+
+    def shown(self, payload: Payload) -> str:
+        """What a reader sees of a payload's text, with the platform's markup taken away and its escapes resolved; not the buttons."""
+        raise NotImplementedError
+
+    def measured(self, payload: Payload) -> str:
+        """The string that the platform's limit is about."""
+        return self.shown(payload)
+
+    def markup(self, payload: Payload) -> Sequence[str]:
+        """What the platform would draw as more than characters: names of styles, targets of links, mentions, control sequences."""
+        return ()
+
+    def buttons(self, payload: Payload) -> Sequence[Choice]:
+        return ()
+
+    async def offer(self, adapter: Adapter, raw: Any) -> None:
+        """The platform delivers `raw` to the running adapter. May wait for the acknowledgement."""
+        raise NotImplementedError
+
+    async def redeliver(self, adapter: Adapter, raw: Any) -> None:
+        """What the platform does about an event that was not acknowledged, if the adapter's `run` does not try again by itself."""
+
+    def acknowledged(self, adapter: Adapter) -> int:
+        """How many events the platform holds for acknowledged."""
+        raise NotImplementedError
+
+    async def screen(self, adapter: Adapter) -> str:
+        """All that a user of the platform can see now."""
+        raise NotImplementedError
+
+    def breakages(self, adapter: Adapter) -> Iterable[AbstractAsyncContextManager[None]]:
+        """Ways in which the platform can fail a delivery, each for as long as its context is entered."""
+        return ()
+
+    # --- what follows from it ---
+
+    @property
+    def address(self) -> Address:
+        return self.samples[0].inbound.address
+
+    def out(self, doc: Doc, choices: Sequence[str] = ()) -> Outbound:
+        keyed = tuple(Choice(f"7.{n}", label) for n, label in enumerate(choices, 1))
+        return Outbound(self.address, Message(doc, "es", keyed), "5.2.1")
+
+    @contextlib.asynccontextmanager
+    async def running(self, adapter: Adapter, accept: Callable[[Inbound], Awaitable[Accepted]]) -> AsyncIterator[None]:
+        """The adapter runs; at the end it is cancelled, and must stop."""
+        task = asyncio.create_task(adapter.run(accept))
+        try:
+            yield
+        finally:
+            if task.done() and not task.cancelled():
+                task.result()
+            task.cancel()
+            async with asyncio.timeout(PATIENCE_S):
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+
+    # decode
+
+    def test_decode_reads_the_samples(self, adapter: Adapter) -> None:
+        for sample in self.samples:
+            assert adapter.decode(copy.deepcopy(sample.raw)) == sample.inbound
+
+    def test_the_same_payload_is_the_same_event(self, adapter: Adapter) -> None:
+        for sample in self.samples:
+            assert adapter.decode(copy.deepcopy(sample.raw)) == adapter.decode(copy.deepcopy(sample.raw))
+
+    def test_different_events_have_different_keys(self) -> None:
+        assert len({(sample.inbound.address, sample.inbound.key) for sample in self.samples}) == len(self.samples)
+
+    def test_decode_finds_nothing_in_junk(self, adapter: Adapter) -> None:
+        for raw in (*self.junk, None, {}, [], "", 0, b"\xff", object()):
+            assert adapter.decode(raw) is None
+
+    @given(data=st.data())
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
+    def test_decode_never_raises_and_gives_only_what_can_be_stored(self, adapter: Adapter, data: st.DataObject) -> None:
+        raw = data.draw(JSON | mutations(self.samples))
+        inbound = adapter.decode(raw)
+        if inbound is not None:
+            assert 0 < len(inbound.key) <= 200
+            assert inbound.key.isprintable()
+            assert Address.parse(str(inbound.address)) == inbound.address
+            assert events.decoder.decode(events.encoder.encode(inbound.event)) == inbound.event
+            assert (inbound.event.seq, inbound.event.at) == (0, 0)
+
+    def test_addresses_survive_their_text_form(self, adapter: Adapter) -> None:
+        for sample in self.samples:
+            assert sample.inbound.address.platform == adapter.name
+            assert Address.parse(str(sample.inbound.address)) == sample.inbound.address
+
+    # encode
+
+    def test_encode_is_pure_and_counts_its_parts(self, adapter: Adapter) -> None:
+        out = self.out(LONG, NUMBERED)
+        payloads = adapter.encode(out)
+        assert payloads == adapter.encode(out)
+        assert [payload.part for payload in payloads] == list(range(len(payloads)))
+        assert {payload.address for payload in payloads} == {out.address}
+
+    def test_no_payload_is_longer_than_the_platform_takes_and_nothing_is_lost(self, adapter: Adapter) -> None:
+        capabilities = adapter.capabilities
+        rounds = 1 + 3 * min(capabilities.text_limit, 20_000) // sum(map(length, WORDS))
+        docs: tuple[Doc, ...] = (
+            LONG,
+            paragraph(" ".join(WORDS * rounds)),
+            paragraph("🎉ñ" * min(capabilities.text_limit, 20_000)),
+            tuple(Paragraph((Bold((Text(word),)), Break(), Text(word))) for word in WORDS * rounds),
+            (Bullets(tuple((Text(word),) for word in WORDS * rounds)), Steps(tuple((Code(word),) for word in WORDS))),
+        )
+        for doc in docs:
+            for choices in ((), NUMBERED):
+                payloads = adapter.encode(self.out(doc, choices))
+                for payload in payloads:
+                    assert length(self.measured(payload), capabilities.text_unit) <= capabilities.text_limit
+                seen = visible("".join(map(self.shown, payloads)))
+                for leaf in strings(doc):
+                    assert visible(leaf) in seen
+
+    @pytest.mark.parametrize("count", [0, 1, 2, 3, 6, 11, 30, 101])
+    def test_choices_are_all_buttons_or_all_numbered(self, adapter: Adapter, count: int) -> None:
+        labels = [f"{NUMBERED[n % len(NUMBERED)]} {n}" for n in range(count)]
+        out = self.out(paragraph("¿Cuál?"), labels)
+        payloads = adapter.encode(out)
+        buttons = [button for payload in payloads for button in self.buttons(payload)]
+        if 0 < count <= adapter.capabilities.choices:
+            assert tuple(buttons) == out.message.choices
+        else:
+            assert not buttons
+            seen = visible("".join(map(self.shown, payloads)))
+            assert all(visible(f"{n}. {label}") in seen for n, label in enumerate(labels, 1))
+
+    def test_a_label_too_long_for_a_button_is_still_said(self, adapter: Adapter) -> None:
+        label = "palabra " * 40
+        payloads = adapter.encode(self.out(paragraph("¿Cuál?"), ["Sí", label]))
+        seen = "".join(map(self.shown, payloads)) + "".join(b.label for payload in payloads for b in self.buttons(payload))
+        assert visible(label) in visible(seen)
+
+    @pytest.mark.parametrize("text", NASTY)
+    def test_user_text_is_shown_as_it_is_and_never_becomes_markup(self, adapter: Adapter, text: str) -> None:
+        plain = [*adapter.encode(self.out(paragraph(text)))]
+        assert visible("".join(map(self.shown, plain))) == visible(text)
+        assert [mark for payload in plain for mark in self.markup(payload)] == []
+        for doc in (
+            (Paragraph((Bold((Text(text),)), Text(" "), Italic((Text(text),)), Break(), Code(text))),),
+            (Bullets(((Text(text),), (Link("https://relevo.example/", (Text(text),)),))), Steps(((Text(text),),))),
+        ):
+            seen = visible("".join(map(self.shown, adapter.encode(self.out(doc)))))
+            assert seen.count(visible(text)) == sum(1 for leaf in strings(doc) if leaf == text)
+
+    @pytest.mark.parametrize("text", NASTY)
+    def test_a_label_is_shown_as_it_is(self, adapter: Adapter, text: str) -> None:
+        label = " ".join(without_controls(text).split())[:70].strip()
+        payloads = adapter.encode(self.out(paragraph("¿Cuál?"), [label, "No"]))
+        seen = "".join(map(self.shown, payloads)) + "".join(b.label for payload in payloads for b in self.buttons(payload))
+        assert visible(label) in visible(seen)
+        assert [mark for payload in payloads for mark in self.markup(payload)] == []
+
+    # deliver
+
+    async def test_what_is_delivered_is_seen(self, adapter: Adapter) -> None:
+        for out in (self.out(paragraph("Una respuesta"), ["Sí", "No"]), self.out(LONG)):
+            for payload in adapter.encode(out):
+                assert isinstance(await adapter.deliver(payload, f"{out.key}.{id(out)}.{payload.part}"), Receipt)
+        seen = visible(await self.screen(adapter))
+        assert all(visible(text) in seen for text in ("Una respuesta", *strings(LONG)))
+
+    async def test_a_key_that_is_sent_again(self, adapter: Adapter) -> None:
+        """Where sends are idempotent it is seen once. Where not, a second send must really send: the first may not have arrived."""
+        (payload,) = adapter.encode(self.out(paragraph("Solo una vez")))
+        await adapter.deliver(payload, "9.9.9")
+        await adapter.deliver(payload, "9.9.9")
+        times = visible(await self.screen(adapter)).count(visible("Solo una vez"))
+        assert times == (1 if adapter.capabilities.idempotent_send else 2)
+
+    async def test_only_the_three_errors_leave_deliver(self, adapter: Adapter) -> None:
+        (payload,) = adapter.encode(self.out(paragraph("¿Llega?")))
+        for n, broken in enumerate(self.breakages(adapter)):
+            async with broken:
+                with pytest.raises((Later, Unreachable, Refused)):
+                    await adapter.deliver(payload, f"8.8.{n}")
+
+    # run
+
+    async def test_an_event_is_acknowledged_only_once_it_is_stored(self, adapter: Adapter) -> None:
+        intake = Intake(open=False)
+        async with self.running(adapter, intake.accept):
+            offered = asyncio.create_task(self.offer(adapter, copy.deepcopy(self.samples[0].raw)))
+            await until(lambda: intake.calls)
+            await settle()
+            assert self.acknowledged(adapter) == 0
+            intake.gate.set()
+            await until(lambda: self.acknowledged(adapter) == 1)
+            await offered
+        assert intake.calls == [self.samples[0].inbound]
+
+    async def test_an_event_that_was_not_stored_is_not_acknowledged(self, adapter: Adapter) -> None:
+        intake = Intake(refusals=1, open=False)
+        async with self.running(adapter, intake.accept):
+            offered = [asyncio.create_task(self.offer(adapter, copy.deepcopy(self.samples[0].raw)))]
+            await until(lambda: intake.calls)
+            await settle()
+            assert self.acknowledged(adapter) == 0
+            offered.append(asyncio.create_task(self.redeliver(adapter, copy.deepcopy(self.samples[0].raw))))
+            await until(lambda: len(intake.calls) == 2)
+            await settle()
+            assert self.acknowledged(adapter) == 0
+            intake.gate.set()
+            await until(lambda: self.acknowledged(adapter) == 1)
+            await asyncio.gather(*offered)
+        assert set(intake.calls) == {self.samples[0].inbound}
+
+    async def test_cancelling_stops_it_and_acknowledges_nothing_more(self, adapter: Adapter) -> None:
+        intake = Intake(open=False)
+        offered: asyncio.Task[None] | None = None
+        async with self.running(adapter, intake.accept):
+            offered = asyncio.create_task(self.offer(adapter, copy.deepcopy(self.samples[0].raw)))
+            await until(lambda: intake.calls)
+        offered.cancel()
+        await asyncio.gather(offered, return_exceptions=True)
+        assert self.acknowledged(adapter) == 0
+
+    async def test_an_idle_adapter_can_be_cancelled(self, adapter: Adapter) -> None:
+        async with self.running(adapter, Intake().accept):
+            await settle()
+
+
+async def settle() -> None:
+    """Give every task that can go on the chance to do so."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def visible(text: str) -> str:
+    """What is left of a text when blanks, line ends, and characters that must not be shown are set aside."""
+    return "".join(without_controls(text).split())
+
+
+def strings(doc: Doc) -> list[str]:
+    """The leaves of a tree that a reader must see."""
+    found: list[str] = []
+
+    def look(node: Any) -> None:
+        match node:
+            case tuple():
+                for child in node:
+                    look(child)
+            case Text(text) | Code(text):
+                found.append(text)
+            case Paragraph(children) | Bold(children) | Italic(children) | Link(_, children):
+                look(children)
+            case Bullets(items) | Steps(items):
+                look(items)
+
+    look(doc)
+    return found
+
+
+@st.composite
+def mutations(draw: st.DrawFn, samples: Sequence[Sample]) -> Any:
+    """A real payload with some of it missing or replaced by anything."""
+    raw = copy.deepcopy(draw(st.sampled_from([sample.raw for sample in samples])))
+    for _ in range(draw(st.integers(1, 3))):
+        spots = list(containers(raw))
+        if not spots:
+            return draw(JSON)
+        spot = draw(st.sampled_from(spots))
+        key = draw(st.sampled_from(sorted(spot) if isinstance(spot, dict) else range(len(spot))))
+        if draw(st.booleans()):
+            spot[key] = draw(JSON)
+        else:
+            del spot[key]
+    return raw
+
+
+def containers(node: Any) -> Iterable[dict[str, Any] | list[Any]]:
+    if isinstance(node, (dict, list)):
+        if node and (isinstance(node, list) or all(isinstance(key, str) for key in node)):
+            yield node
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from containers(child)
+
+
+WORDS = [*(f"palabra{n}" for n in range(40)), "fin.", "¿Sí?", "نعم", "问题。", "👩🏽‍🚒"]
+
+LONG: Doc = (
+    Paragraph((Text("Para empezar, "), Bold((Text("lee esto"),)), Text(" y "), Italic((Text("esto otro"),)), Break(), Code("a_b*c"))),
+    Bullets(((Text("primer punto"),), (Link("https://relevo.example/area?x=1&y=2", (Text("el área"),)), Text(" de cliente")))),
+    Steps(((Text("abre"), Break(), Text("con calma")), (Bold((Text("cierra"),)),))),
+    Paragraph((Text("Escribe a "), Link("mailto:soporte@relevo.example", (Text("soporte@relevo.example"),)))),
+)
