@@ -1,0 +1,181 @@
+"""The composition root: builds every part of the desk from its settings and wires them; starts them in order and stops them gently."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Collection
+
+from sqlalchemy import Connection
+
+from adapters.base import Adapter
+from adapters.webchat import WebChat
+from bot.chat import Transcript, WebSessions, welcomes
+from bot.clock import Clock, Ids
+from bot.knowledge import Library
+from bot.lock import only_process, sqlite_path
+from bot.pipeline import Pipeline
+from bot.settings import Settings, WrongSetting, secret_key
+from bot.supervision import Supervisor
+from bot.telemetry import Logger, Metrics, loop_fault
+from bot.web import Web, address_of, application, listen
+from bot.wellness import Wellness
+from conversations.engine import decide
+from storage import migrate, turns
+from storage.engines import Database, SchemaTooNew, Unavailable, open_database
+
+ROLES = ("adapters", "worker", "web")
+DRAIN_SECONDS = 4.0
+
+
+class App:
+    """One running desk."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        library: Library,
+        pipeline: Pipeline,
+        supervisor: Supervisor,
+        wellness: Wellness,
+        webchat: WebChat | None,
+        clock: Clock,
+        metrics: Metrics,
+        log: Logger,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.library = library
+        self.pipeline = pipeline
+        self.supervisor = supervisor
+        self.wellness = wellness
+        self.webchat = webchat
+        self.clock = clock
+        self.metrics = metrics
+        self.log = log
+        self._stop = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let `run` finish what is in hand and return."""
+        self._stop.set()
+
+    async def run(self, announce: Callable[[str], None] = lambda _: None) -> None:
+        """From start to stop; `announce` is told the address once the desk serves it. Raises WrongSetting when it cannot start."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(loop_fault(self.log))
+        secret_key(self.settings)
+        with only_process(self.settings.database):
+            # The port is tried first: nothing has been touched yet when it is taken.
+            listener = listen(self.settings.http) if self.webchat is not None else None
+            try:
+                await self._prepare()
+                self._heed_signals(loop)
+                web = None
+                if listener is not None and self.webchat is not None:
+                    site = application(self.webchat.routes(), self.wellness.checks(), self.wellness.figures)
+                    web = Web(site, self.settings.http, listener)
+                await self._serve(web, lambda: announce(address_of(self.settings.http, listener)) if listener else None)
+            finally:
+                if listener is not None:
+                    listener.close()
+                await self.supervisor.stop()
+                await self.database.close()
+
+    async def _prepare(self) -> None:
+        """Bring the tables up to date, take over what the last run left, and learn what the desk knows."""
+        try:
+            await asyncio.gather(asyncio.to_thread(migrate.upgrade, self.settings.database), self._learn())
+            await self.database.write(self._take_over)
+        except SchemaTooNew as error:
+            raise WrongSetting(f"RELEVO_DATABASE_URL: {error}") from None
+        except Unavailable as error:
+            raise WrongSetting(f"RELEVO_DATABASE_URL: the database cannot be used ({type(error.__cause__ or error).__name__})") from None
+
+    async def _learn(self) -> None:
+        try:
+            await self.library.reload()
+        except Exception as error:
+            raise WrongSetting(f"RELEVO_CONTENT_DIR: {error}") from None
+
+    def _take_over(self, connection: Connection) -> None:
+        if sqlite_path(self.settings.database) is not None:
+            turns.take_over(connection)
+        # What a conversation was set aside for may be mended by this release or its content.
+        turns.unpark(connection, self.clock.now())
+
+    def _heed_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        def stop() -> None:
+            # A second signal is somebody who will not wait: it ends the process, which loses nothing.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+            self.stop()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self.supervisor.start("reload", self.reload))
+
+    async def reload(self) -> None:
+        """Learn the desk's files anew. With a fault in them the desk goes on with what it knew."""
+        try:
+            await self.library.reload()
+        except Exception as error:
+            self.log.error("the content was not reloaded, what was known is kept", fault=str(error))
+            return
+        await self.database.write(lambda connection: turns.unpark(connection, self.clock.now()))
+        self.pipeline.worker.hint.ring()
+        self.log.info("the content was reloaded", topics=len(self.library.current.topics))
+
+    async def _serve(self, web: Web | None, announce: Callable[[], None]) -> None:
+        self.pipeline.start(self.supervisor)
+        self.pipeline.receive(self.supervisor)
+        if web is not None:
+            self.supervisor.start("web", web.run)
+            await web.started.wait()
+            announce()
+        self.log.info("the desk is open", topics=len(self.library.current.topics))
+        await self._stop.wait()
+        self.log.info("the desk is closing")
+        self.wellness.stopping = True
+        if not await self.pipeline.drain(self.supervisor, DRAIN_SECONDS):
+            self.log.warning("not everything was sent in time; the next start goes on with it")
+        # The live chat lets its browsers go before the server waits for them.
+        await self.supervisor.stop(f"adapter.{adapter.name}" for adapter in self.pipeline.adapters)
+        if web is not None:
+            web.stop()
+            await self.supervisor.wait(["web"], DRAIN_SECONDS)
+
+
+def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> App:
+    """Every part of one desk, wired; nothing is started or touched yet."""
+    clock = Clock()
+    ids = Ids(clock)
+    metrics = Metrics()
+    database = open_database(settings.database)
+    library = Library(settings.content_dir, settings.data_dir)
+    supervisor = Supervisor(clock, metrics, log)
+    webchat = None
+    if "web" in roles:
+        webchat = WebChat(
+            settings.chat,
+            log=Transcript(database),
+            sessions=WebSessions(database),
+            welcome=welcomes(lambda: library.current),
+            now=clock.now,
+        )
+    adapters: list[Adapter] = [webchat] if webchat is not None else []
+    file = sqlite_path(settings.database)
+    pipeline = Pipeline(
+        database,
+        adapters,
+        decide,
+        lambda: library.current,
+        clock,
+        ids,
+        metrics,
+        log,
+        alone=file is not None,
+        working="worker" in roles,
+    )
+    wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
+    return App(settings, database, library, pipeline, supervisor, wellness, webchat, clock, metrics, log)

@@ -1,0 +1,255 @@
+"""The command `relevo`. Every command imports what it needs only when it is called, so that none waits for another's libraries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from bot.settings import Settings
+    from storage.rows import Request
+
+T = TypeVar("T")
+
+FAILED_CHECK = 1
+WRONG_USE = 2
+
+
+def refuse(line: str) -> NoReturn:
+    """One clear line, and the exit code of a wrong use or setting."""
+    click.echo(f"relevo: {line}", err=True)
+    sys.exit(WRONG_USE)
+
+
+def configured() -> Settings:
+    from bot.settings import WrongSetting, load
+
+    try:
+        return load()
+    except WrongSetting as error:
+        refuse(str(error))
+
+
+def turn_over(coroutine: Any) -> None:
+    """Run to the end in a quick event loop; a start that is refused ends with its one line."""
+    import uvloop
+
+    from bot.settings import WrongSetting
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(coroutine)
+    except WrongSetting as error:
+        refuse(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("relevo"), prog_name="relevo")
+def main() -> None:
+    """A customer-support desk that answers on every messaging platform at once."""
+
+
+@main.command()
+@click.option("--roles", default="adapters,worker,web", show_default=True, help="The parts of the desk that this process is.")
+def run(roles: str) -> None:
+    """Run the desk until it is told to stop (Ctrl-C)."""
+    chosen = [role.strip() for role in roles.split(",") if role.strip()]
+    settings = configured()
+    from bot.app import ROLES, build
+    from bot.telemetry import configure
+
+    if unknown := next((role for role in chosen if role not in ROLES), None):
+        refuse(f"--roles: there is no role {unknown}; there are {', '.join(ROLES)}")
+    if not chosen:
+        refuse(f"--roles: name at least one of {', '.join(ROLES)}")
+    log = configure(settings.log.level, settings.log.format)
+
+    def announce(address: str) -> None:
+        click.echo(f"Relevo is open. Chat with the desk on {address}/  (Ctrl-C stops it)")
+
+    async def serve() -> None:
+        await build(settings, log, chosen).run(announce)
+
+    turn_over(serve())
+
+
+@main.command()
+@click.option("--locale", default="", help="The language to begin in, for example es.")
+@click.option("--as", "name", default="you", show_default=True, help="Who you are: each name is a customer.")
+def chat(locale: str, name: str) -> None:
+    """Talk to the desk in this terminal. Nothing of it is kept."""
+    settings = configured()
+    from bot.telemetry import configure
+    from bot.trial import converse
+
+    log = configure("error", settings.log.format)
+    turn_over(converse(settings, log, locale, name))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database up to this release."""
+    settings = configured()
+    from bot.lock import only_process
+    from bot.settings import WrongSetting
+    from storage import migrate as migrations
+    from storage.engines import SchemaTooNew, Unavailable
+
+    try:
+        with only_process(settings.database):
+            migrations.upgrade(settings.database)
+    except (WrongSetting, SchemaTooNew, Unavailable) as error:
+        refuse(str(error))
+    click.echo("The database is up to date.")
+
+
+@main.group()
+def content() -> None:
+    """The desk's files: what it knows and how it speaks."""
+
+
+@content.command("check")
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+def check_content(directory: Path | None) -> None:
+    """Check the desk's files; each fault is named by file and line."""
+    from bot.content_check import check
+
+    directory = directory or configured().content_dir
+    faults = check(directory)
+    for fault in faults:
+        click.echo(f"{fault.path}:{fault.line}: {fault.message}")
+    if faults:
+        click.echo(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {directory}", err=True)
+        sys.exit(FAILED_CHECK)
+    click.echo(f"{directory}: no faults")
+
+
+@main.group()
+def answers() -> None:
+    """How well the desk answers, measured on labelled questions."""
+
+
+def _measure(make: Callable[[], Any], as_json: bool) -> None:
+    try:
+        report = make()
+    except (OSError, ValueError) as error:
+        refuse(str(error))
+    click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
+
+
+@answers.command("eval")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one flat object.")
+def evaluate_answers(file: Path, as_json: bool) -> None:
+    """Measure the desk's answers on FILE (tab-separated, with a header)."""
+    settings = configured()
+    from bot.evaluation import evaluate
+    from bot.knowledge import load_knowledge
+
+    _measure(lambda: evaluate(load_knowledge(settings.content_dir, settings.data_dir), file), as_json)
+
+
+@answers.command("bench")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one flat object.")
+def bench_answers(file: Path, as_json: bool) -> None:
+    """Learn from the train rows of FILE and measure on the others."""
+    from bot.evaluation import bench
+
+    _measure(lambda: bench(file), as_json)
+
+
+@main.group("requests")
+def requests_group() -> None:
+    """What customers asked the team for: a person, or a ticket."""
+
+
+def _ask_database(unit: Callable[[Connection], T], write: bool = False) -> T:
+    settings = configured()
+    from storage.engines import SchemaTooNew, Unavailable, open_database
+
+    async def ask() -> T:
+        database = open_database(settings.database)
+        try:
+            return await (database.write(unit) if write else database.read(unit))
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(ask())
+    except (Unavailable, SchemaTooNew) as error:
+        refuse(f"RELEVO_DATABASE_URL: {error}")
+
+
+def _line(request: Request) -> str:
+    state = "open" if request.closed_at is None else "closed"
+    first = " ".join(request.text.split())
+    return f"{request.number:<10} {state:<7} {request.kind:<7} {_time(request.created_at)}  {request.email or '-':<28} {first[:60]}"
+
+
+def _time(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+@requests_group.command("list")
+@click.option("--all", "everything", is_flag=True, help="Closed ones as well.")
+def list_requests(everything: bool) -> None:
+    """The requests that wait for somebody."""
+    from storage import requests
+
+    found = _ask_database(requests.list_all if everything else requests.list_open)
+    for request in found:
+        click.echo(_line(request))
+    if not found:
+        click.echo("No requests." if everything else "No open requests.")
+
+
+@requests_group.command("show")
+@click.argument("number")
+def show_request(number: str) -> None:
+    """Everything that is known of one request."""
+    from storage import requests
+
+    request = _ask_database(lambda connection: requests.find(connection, number))
+    if request is None:
+        click.echo(f"There is no request {number}.", err=True)
+        sys.exit(FAILED_CHECK)
+    closed = "open" if request.closed_at is None else f"closed {_time(request.closed_at)}"
+    rows = [
+        ("number", request.number),
+        ("wants", request.kind),
+        ("state", closed),
+        ("since", _time(request.created_at)),
+        ("name", request.name),
+        ("e-mail", request.email),
+        ("language", request.locale),
+        ("topic", request.topic),
+    ]
+    for name, value in rows:
+        click.echo(f"{name:<10} {value or '-'}")
+    click.echo(f"\n{request.text}" if request.text else "")
+
+
+@requests_group.command("close")
+@click.argument("number")
+def close_request(number: str) -> None:
+    """Mark a request as answered."""
+    from bot.clock import Clock
+    from storage import requests
+
+    if not _ask_database(lambda connection: requests.close(connection, number, Clock().now()), write=True):
+        click.echo(f"There is no open request {number}.", err=True)
+        sys.exit(FAILED_CHECK)
+    click.echo(f"Request {number} is closed.")

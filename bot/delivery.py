@@ -1,0 +1,276 @@
+"""Sends what is committed: in order within a conversation, replies before anything that nobody waits for, each retry idempotent.
+
+A crash between a send and its mark leaves the message to be sent again. Where the platform drops a second send of the same key that
+is invisible. Where it cannot, one message at a time is claimed, sent and marked, so that a crash can repeat at most that one (all
+of its parts, when the platform needs several calls to show it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from sqlalchemy import Connection
+
+from adapters.base import Adapter, Later, Outbound, Refused, Unreachable
+from bot.clock import Alarm, Clock
+from bot.hints import Hint
+from bot.telemetry import Logger, Metrics, fault
+from conversations.model import Address, Message
+from storage import outbox
+from storage.engines import Database, Unavailable
+from storage.rows import Due, Outcome
+
+IN_FLIGHT = 128
+"""Messages claimed at once for a platform with idempotent sends."""
+
+SENDERS = 16
+"""Conversations served at the same time on such a platform."""
+
+LEASE_MS = 60_000
+"""Longer than any one call may take; after it another node takes the message for abandoned."""
+
+LEASE_ALONE_MS = 86_400_000
+"""Where there is no other node nobody can abandon a message but this process, and its next start takes over at once."""
+
+POLL_MS = 1_000
+LINGER_MS = 50
+"""How long a mark may wait for company where a repeated send does no harm: it saves a transaction for most messages."""
+
+BACK_OFF_MS = 1_000
+BACK_OFF_LIMIT_MS = 300_000
+UNEXPECTED_LIMIT = 8
+"""After so many errors that the port does not know, the message is set aside."""
+
+ERROR_LIMIT = 200
+
+_message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+
+
+class _Queue:
+    """The claimed messages of one conversation, in order."""
+
+    __slots__ = ("rows", "turn")
+
+    def __init__(self, turn: tuple[int, int]) -> None:
+        self.turn = turn
+        self.rows: deque[Due] = deque()
+
+    def __lt__(self, other: _Queue) -> bool:
+        return self.turn < other.turn
+
+
+class Lane:
+    """Everything that goes out through one adapter."""
+
+    def __init__(
+        self, adapter: Adapter, database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, lease_ms: int = LEASE_MS
+    ) -> None:
+        self._adapter = adapter
+        self._database = database
+        self._node = node
+        self._clock = clock
+        self._metrics = metrics
+        self._log = log
+        self._lease_ms = lease_ms
+        idempotent = adapter.capabilities.idempotent_send
+        self._capacity = IN_FLIGHT if idempotent else 1
+        self._senders = SENDERS if idempotent else 1
+        self._linger_ms = LINGER_MS if idempotent else 0
+        self._ready: list[_Queue] = []
+        self._open: dict[int, _Queue] = {}
+        self._arrivals = 0
+        self._in_flight = 0
+        # The last claim took all there was room for, so there may be more.
+        self._more = False
+        self._claiming = False
+        self._outcomes: list[Outcome] = []
+        self._mark_alarm: Alarm | None = None
+        # Parts already sent of a message that could not be finished: a retry by this process goes on behind them.
+        self._parts_sent: dict[str, list[str]] = {}
+        self._retry_at: int | None = None
+        self._idle: list[asyncio.Future[None]] = []
+        self._draining = False
+        self.hint = Hint(clock)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything that was claimed, or is just being claimed, is not yet sent."""
+        return self._claiming or self._in_flight > 0
+
+    def drain(self) -> None:
+        """Let `run` return as soon as nothing is due."""
+        self._draining = True
+        self.hint.ring()
+
+    async def run(self) -> None:
+        # What a crash of this loop left claimed is still ours to send.
+        self._ready = [queue for queue in self._open.values() if queue.rows]
+        heapq.heapify(self._ready)
+        self._idle = []
+        async with asyncio.TaskGroup() as group:
+            senders = [group.create_task(self._send_ready()) for _ in range(self._senders)]
+            try:
+                await self._feed()
+            finally:
+                for sender in senders:
+                    sender.cancel()
+
+    async def _feed(self) -> None:
+        while True:
+            try:
+                await self._exchange()
+            except Unavailable:
+                self._log.warning("delivery waits for the database", platform=self._adapter.name, unmarked=len(self._outcomes))
+                await self._clock.sleep(self._clock.spread(POLL_MS))
+                continue
+            if self._draining and not self._in_flight and not self._outcomes:
+                return
+            await self.hint.wait(self._patience())
+
+    def _patience(self) -> float:
+        wait = self._clock.spread(POLL_MS)
+        return wait if self._retry_at is None else max(1, min(wait, self._retry_at - self._clock.now()))
+
+    async def _exchange(self) -> None:
+        """One transaction marks what became of the last sends and claims the next.
+
+        So where only one message may be in flight, the next one is not even claimed before the last one's mark is committed.
+        """
+        outcomes, self._outcomes = self._outcomes, []
+        if self._mark_alarm is not None:
+            self._mark_alarm.cancel()
+            self._mark_alarm = None
+        room = self._capacity - self._in_flight
+        if not outcomes and not room:
+            return
+
+        def unit(connection: Connection) -> list[Due]:
+            now = self._clock.now()
+            if outcomes:
+                outbox.mark(connection, self._node, outcomes, now)
+            return outbox.claim_due(connection, self._node, now, self._lease_ms, room, (self._adapter.name,)) if room else []
+
+        self._claiming = True
+        try:
+            due = await self._database.write(unit)
+            self._more = len(due) == room
+            self._take(due)
+        except BaseException:
+            self._outcomes = outcomes + self._outcomes
+            raise
+        finally:
+            self._claiming = False
+
+    def _take(self, due: list[Due]) -> None:
+        if self._retry_at is not None and self._retry_at <= self._clock.now():
+            self._retry_at = None
+        for row in due:
+            queue = self._open.get(row.conversation)
+            if queue is None:
+                self._arrivals += 1
+                queue = self._open[row.conversation] = _Queue((row.priority, self._arrivals))
+                heapq.heappush(self._ready, queue)
+            queue.rows.append(row)
+        self._in_flight += len(due)
+        for _ in range(min(len(self._ready), len(self._idle))):
+            self._idle.pop().set_result(None)
+
+    async def _send_ready(self) -> None:
+        """One sender: a conversation at a time, the most urgent first. Where sends do not wait, one sender does them all in one go."""
+        while True:
+            while self._ready:
+                await self._send_queue(heapq.heappop(self._ready))
+            idle = asyncio.get_running_loop().create_future()
+            self._idle.append(idle)
+            await idle
+
+    async def _send_queue(self, queue: _Queue) -> None:
+        conversation = queue.rows[0].conversation
+        while queue.rows:
+            outcome, name = await self._send(queue.rows[0])
+            queue.rows.popleft()
+            outcomes = [outcome]
+            if outcome.status == outbox.DUE:
+                # What was said later must not arrive earlier.
+                outcomes += [_outcome(row, outbox.DUE, next_at=outcome.next_at) for row in queue.rows]
+                self._retry_at = min(outcome.next_at, self._retry_at or outcome.next_at)
+                queue.rows.clear()
+            elif name == "unreachable":
+                outcomes += [_outcome(row, outbox.FAILED, error=outcome.error) for row in queue.rows]
+                queue.rows.clear()
+            self._metrics.deliveries.labels(self._adapter.name, name).inc(len(outcomes))
+            self._in_flight -= len(outcomes)
+            self._outcomes += outcomes
+            self._mark_soon()
+        del self._open[conversation]
+
+    def _mark_soon(self) -> None:
+        if self._more or self._draining or not self._linger_ms:
+            self.hint.ring()
+        elif self._mark_alarm is None:
+            self._mark_alarm = self._clock.call_after(self._linger_ms, self.hint.ring)
+
+    async def _send(self, row: Due) -> tuple[Outcome, str]:
+        """What became of one message, for its row and for the metrics."""
+        key = f"{row.conversation}.{row.version}.{row.ord}"
+        try:
+            message = _message.decode(row.payload)
+            sent = self._parts_sent.get(key, [])
+            for payload in self._adapter.encode(Outbound(Address.parse(row.address), message, key))[len(sent) :]:
+                receipt = await self._adapter.deliver(payload, f"{key}.{payload.part}")
+                sent.append(receipt.platform_id)
+                self._parts_sent[key] = sent
+        except Later as later:
+            wait = later.after * 1000 if later.after > 0 else self._back_off(row)
+            # Only with an error does it count as an attempt.
+            return _outcome(row, outbox.DUE, next_at=self._clock.now() + math.ceil(wait), error=f"later: {later}"[:ERROR_LIMIT]), "later"
+        except (Unreachable, Refused) as error:
+            name = type(error).__name__.lower()
+            self._log.warning("a message cannot be delivered", platform=self._adapter.name, message=key, reason=name)
+            outcome, name = _outcome(row, outbox.FAILED, error=f"{name}: {error}"[:ERROR_LIMIT]), name
+        except msgspec.DecodeError:
+            self._log.error("a stored message cannot be read", message=key)
+            outcome, name = _outcome(row, outbox.FAILED, error="undecodable"), "failed"
+        except Exception as error:
+            self._log.error("delivery failed", platform=self._adapter.name, message=key, attempt=row.attempt, **fault(error))
+            if row.attempt < UNEXPECTED_LIMIT:
+                again_at = self._clock.now() + math.ceil(self._back_off(row))
+                return _outcome(row, outbox.DUE, next_at=again_at, error=type(error).__name__), "later"
+            outcome, name = _outcome(row, outbox.FAILED, error=type(error).__name__), "failed"
+        else:
+            outcome, name = _outcome(row, outbox.SENT, platform_id=",".join(id for id in sent if id)), "sent"
+        self._parts_sent.pop(key, None)
+        return outcome, name
+
+    def _back_off(self, row: Due) -> float:
+        return self._clock.spread(min(BACK_OFF_LIMIT_MS, BACK_OFF_MS * 2 ** min(row.attempt, 20)))
+
+
+def _outcome(row: Due, status: int, *, next_at: int = 0, platform_id: str = "", error: str = "") -> Outcome:
+    return Outcome(row.shard, row.conversation, row.version, row.ord, status, next_at, platform_id, error)
+
+
+class Delivery:
+    """One lane per adapter, so that a slow platform keeps no other waiting."""
+
+    def __init__(
+        self, adapters: Iterable[Adapter], database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, alone: bool
+    ) -> None:
+        lease_ms = LEASE_ALONE_MS if alone else LEASE_MS
+        self.lanes: Mapping[str, Lane] = {
+            adapter.name: Lane(adapter, database, node, clock, metrics, log, lease_ms) for adapter in adapters
+        }
+
+    def hint(self, platforms: Iterable[str]) -> None:
+        """Something is about to be due, or is, on these platforms. Those of another node are not ours to wake."""
+        for platform in platforms:
+            if lane := self.lanes.get(platform):
+                lane.hint.ring()
+
+    def hint_all(self) -> None:
+        self.hint(self.lanes)

@@ -1,0 +1,166 @@
+"""Stores what adapters received, before they acknowledge it: whatever arrives while one transaction is written goes into the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+
+import msgspec
+from sqlalchemy import Connection
+
+from adapters.base import Accepted, NotStored
+from bot.clock import Clock, Ids
+from bot.telemetry import Logger, Metrics, fault
+from conversations.events import Event, Inbound
+from storage import turns
+from storage.engines import Database, Unavailable
+from storage.rows import NewEvent, StoredEvent
+
+KEY_LIMIT = 200
+BATCH = 512
+
+_encoder = msgspec.json.Encoder()
+
+
+class _Arrival:
+    __slots__ = ("event", "platform", "stored")
+
+    def __init__(self, event: NewEvent, platform: str, stored: asyncio.Future[Accepted]) -> None:
+        self.event = event
+        self.platform = platform
+        self.stored = stored
+
+
+class Intake:
+    """`accept` is what every adapter is given. `arrived` is called when something is about to be stored, and again once it is."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        ids: Ids,
+        metrics: Metrics,
+        log: Logger,
+        arrived: Callable[[], None],
+        limit: int = 4096,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._ids = ids
+        self._metrics = metrics
+        self._log = log
+        self._arrived = arrived
+        self._waiting: deque[_Arrival] = deque()
+        # One more writer is on its way and has not yet taken what it will write.
+        self._called = False
+        self._writers: set[asyncio.Task[None]] = set()
+        # Back-pressure: whoever comes beyond the limit waits for room, and so does its platform.
+        self._room = asyncio.Semaphore(limit)
+        self._closed = False
+
+    async def accept(self, inbound: Inbound) -> Accepted:
+        """Returns once the event is committed, or was before. Raises NotStored when it could not be: do not acknowledge it then."""
+        if len(inbound.key) > KEY_LIMIT:
+            raise ValueError(f"an event's key has at most {KEY_LIMIT} characters")
+        if self._closed:
+            raise NotStored(1)
+        async with self._room:
+            arrival = _Arrival(
+                NewEvent(self._ids.new(), str(inbound.address), inbound.key, _payload(inbound.event), self._clock.now()),
+                inbound.address.platform,
+                asyncio.get_running_loop().create_future(),
+            )
+            self._waiting.append(arrival)
+            self._call_writer()
+            return await arrival.stored
+
+    async def close(self) -> None:
+        """Take nothing more, and return when all that was taken is stored or refused."""
+        self._closed = True
+        while self._writers:
+            await asyncio.wait(self._writers)
+
+    def _call_writer(self) -> None:
+        if not self._called:
+            self._called = True
+            writer = asyncio.get_running_loop().create_task(self._write())
+            self._writers.add(writer)
+            writer.add_done_callback(self._writers.discard)
+
+    async def _write(self) -> None:
+        batch: list[_Arrival] = []
+
+        def unit(connection: Connection) -> list[StoredEvent]:
+            # What is written is chosen as late as possible, when the transaction is already open: while an earlier one was being
+            # committed, everything that arrived has joined. A second attempt writes the same again.
+            if not batch:
+                self._called = False
+                while self._waiting and len(batch) < BATCH:
+                    batch.append(self._waiting.popleft())
+                if self._waiting:
+                    self._call_writer()
+            return turns.accept(connection, [arrival.event for arrival in batch], self._clock.now()) if batch else []
+
+        # A worker that claims now joins the same transaction; if it comes too early it is told again below.
+        self._arrived()
+        try:
+            stored = await self._database.write(unit)
+        except Unavailable:
+            self._called = False
+            self._refuse(batch or self._take_all())
+        except Exception as error:
+            self._called = False
+            self._log.error("events could not be stored together", events=len(batch), **fault(error))
+            await self._write_singly(batch or self._take_all())
+        else:
+            self._publish(batch, stored)
+
+    async def _write_singly(self, batch: list[_Arrival]) -> None:
+        """One event that the database will not have must not sink those beside it."""
+        for arrival in batch:
+            event = arrival.event
+            try:
+                stored = await self._database.write(lambda connection, event=event: turns.accept(connection, [event], self._clock.now()))
+            except Unavailable:
+                self._refuse([arrival])
+            except Exception as error:
+                self._log.error("an event could not be stored", platform=arrival.platform, event_id=event.id, **fault(error))
+                self._refuse([arrival])
+            else:
+                self._publish([arrival], stored)
+
+    def _publish(self, batch: list[_Arrival], stored: list[StoredEvent]) -> None:
+        for arrival, result in zip(batch, stored, strict=True):
+            if not arrival.stored.done():
+                arrival.stored.set_result(Accepted(result.fresh))
+        self._arrived()
+        self._metrics.count(
+            self._metrics.accepted,
+            Counter((arrival.platform, str(result.fresh).lower()) for arrival, result in zip(batch, stored, strict=True)),
+        )
+
+    def _refuse(self, batch: list[_Arrival]) -> None:
+        for arrival in batch:
+            if not arrival.stored.done():
+                arrival.stored.set_exception(NotStored())
+        self._metrics.not_stored.inc(len(batch))
+
+    def _take_all(self) -> list[_Arrival]:
+        """The unit never began, so it took nothing: these are the ones that wait for it."""
+        batch = list(self._waiting)
+        self._waiting.clear()
+        return batch
+
+
+def _payload(event: Event) -> str:
+    try:
+        return _encoder.encode(event).decode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair is no character: no database stores it and no platform shows it.
+        whole = {
+            name: value.encode(errors="replace").decode()
+            for name in event.__struct_fields__
+            if isinstance(value := getattr(event, name), str)
+        }
+        return _encoder.encode(msgspec.structs.replace(event, **whole)).decode()

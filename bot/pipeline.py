@@ -1,0 +1,104 @@
+"""The way of a message inside the process: intake → worker → delivery, with timers and upkeep, wired to each other by hints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from adapters.base import Adapter
+from bot.clock import Clock, Ids
+from bot.delivery import Delivery
+from bot.intake import Intake
+from bot.supervision import Supervisor
+from bot.telemetry import Logger, Metrics
+from bot.timers import Timers
+from bot.upkeep import Upkeep
+from bot.worker import Decide, Worker
+from conversations.knowledge import Knowledge
+from storage import outbox, turns
+from storage.engines import Database
+
+SETTLING_MS = 5
+
+
+class Pipeline:
+    """Every part is told early, when what it waits for is on its way to the database, and again when it is committed.
+
+    The early word lets the next step join the transaction that is about to be written; the late one makes up for one that came too
+    early. Neither carries anything: what there is to do stands in the tables, so a lost hint costs a second and no message.
+
+    `alone`: no other process works on this database. `working`: this process decides turns, and does not only receive and send.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        adapters: Sequence[Adapter],
+        decide: Decide,
+        knowledge: Callable[[], Knowledge],
+        clock: Clock,
+        ids: Ids,
+        metrics: Metrics,
+        log: Logger,
+        alone: bool = True,
+        working: bool = True,
+    ) -> None:
+        self.node = str(ids.new())
+        self.adapters = adapters
+        self._database = database
+        self._clock = clock
+        self._working = working
+        self.intake = Intake(database, clock, ids, metrics, log, self._arrived)
+        self.worker = Worker(database, decide, knowledge, self.node, clock, metrics, log, self._deliverable, self._timed)
+        self.delivery = Delivery(adapters, database, self.node, clock, metrics, log, alone)
+        self.timers = Timers(database, clock, ids, metrics, log, self._arrived)
+        self.upkeep = Upkeep(database, clock, metrics, log, self._brought_back)
+
+    def start(self, supervisor: Supervisor) -> None:
+        """Start every loop but the adapters' own: what was left from before is carried on first."""
+        if self._working:
+            supervisor.start("worker", self.worker.run)
+            supervisor.start("timers", self.timers.run)
+            supervisor.start("upkeep", self.upkeep.run)
+        for name, lane in self.delivery.lanes.items():
+            supervisor.start(f"delivery.{name}", lane.run)
+
+    def receive(self, supervisor: Supervisor) -> None:
+        """Let the adapters take what comes from outside."""
+        for adapter in self.adapters:
+            supervisor.start(f"adapter.{adapter.name}", lambda adapter=adapter: adapter.run(self.intake.accept))
+
+    async def drain(self, supervisor: Supervisor, seconds: float) -> bool:
+        """Take nothing new, finish what was taken and send what is due; whether that was done in time. What was not stays in the tables."""
+        await self.intake.close()
+        self.worker.drain()
+        finished = await supervisor.wait(["worker"], seconds)
+        for lane in self.delivery.lanes.values():
+            lane.drain()
+        return await supervisor.wait([f"delivery.{name}" for name in self.delivery.lanes], seconds) and finished
+
+    async def settled(self) -> None:
+        """Returns once nothing is pending any more, anywhere: for a desk with a single customer."""
+        while not await self._quiet():
+            await self._clock.sleep(SETTLING_MS)
+
+    async def _quiet(self) -> bool:
+        def unit(connection: Connection) -> int:
+            return turns.counts(connection).waiting + outbox.counts(connection).due
+
+        # The lanes are asked after the tables: what was claimed before they were read is in flight, or has been sent.
+        return not await self._database.read(unit) and not any(lane.busy for lane in self.delivery.lanes.values())
+
+    def _arrived(self) -> None:
+        self.worker.hint.ring()
+
+    def _deliverable(self, platforms: set[str]) -> None:
+        self.delivery.hint(platforms)
+
+    def _timed(self) -> None:
+        self.timers.hint.ring()
+
+    def _brought_back(self) -> None:
+        self.worker.hint.ring()
+        self.delivery.hint_all()
