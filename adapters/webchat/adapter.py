@@ -19,8 +19,11 @@ from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.visitors import Visitors
 from conversations.events import Inbound
+from conversations.model import Address
 
-_TEXT_LIMIT: Final = 100_000
+_TEXT_LIMIT: Final = 1_000_000
+_CHOICES: Final = 1_000
+"""Buttons are a wrapping row in a window that scrolls: there may be any number. This one is only not infinite."""
 
 
 class WebChat:
@@ -31,7 +34,7 @@ class WebChat:
     """
 
     name = "web"
-    capabilities = Capabilities(text_limit=_TEXT_LIMIT, choices=25, label_limit=75, idempotent_send=True)
+    capabilities = Capabilities(text_limit=_TEXT_LIMIT, choices=_CHOICES, label_limit=1_000, idempotent_send=True)
 
     def __init__(self, settings: WebChatSettings, *, log: Log, sessions: Sessions, welcome: Welcomes, now: Now) -> None:
         self.settings = settings
@@ -42,12 +45,13 @@ class WebChat:
         self._page = Page(settings, welcome, self._endpoints.assets)
 
     def decode(self, raw: Any) -> Inbound | None:
-        """`raw` is a wire.Arrived: a request body and the address that its bearer may speak at."""
-        if not isinstance(raw, wire.Arrived):
-            return None
+        """`raw` is a request body beside the address that its bearer may speak at: `{"address": …, "body": {…}}`."""
         try:
-            return wire.event_of(raw.body, raw.address, self.settings.limits.text)
-        except Refusal:
+            arrived = msgspec.convert(raw, wire.Arrived)
+            address = Address.parse(arrived.address)
+            known = (address.platform, address.account) == (self.name, self.settings.site) and str(address) == arrived.address
+            return wire.event_of(arrived.body, address, self.settings.limits.text) if known else None
+        except (msgspec.ValidationError, ValueError, Refusal):
             return None
 
     def encode(self, out: Outbound) -> list[Payload]:

@@ -105,7 +105,7 @@ class Endpoints:
     async def send(self, request: Request) -> Response:
         session = await self._visitors.session(bearer(request), self._visitors.network(request))
         self._visitors.count_message(session.address)
-        inbound = wire.event_of(await self._body(request), Address.parse(session.address), self._settings.limits.text)
+        inbound = wire.event_of(wire.read(await self._body(request), wire.Sent), Address.parse(session.address), self._settings.limits.text)
         accepted = await self._accept(inbound)
         return _json({"id": inbound.key, "fresh": accepted.fresh}, 202 if accepted.fresh else 200)
 
@@ -133,15 +133,15 @@ class Endpoints:
             if not self._visitors.by_conversation.enter(session.address):
                 raise Refusal("too_many", after=5)
             try:
-                batch = await self._wait(request, session.address, int(after))
+                batch = await self._wait(request, session.address, int(after), once=request.query_params.get("wait") == "0")
             finally:
                 self._visitors.by_conversation.leave(session.address)
         finally:
             self._visitors.by_ip.leave(network)
         return Response(batch or wire.batch([], int(after)), 200, {"cache-control": "no-store"}, "application/json")
 
-    async def _wait(self, request: Request, address: str, after: int) -> bytes | None:
-        watcher = self._hub.join(address, after)
+    async def _wait(self, request: Request, address: str, after: int, *, once: bool) -> bytes | None:
+        watcher = self._hub.join(address, after, once=once)
 
         async def listen() -> None:
             # A browser that went away must not hold its place (and its count) until the poll ends.

@@ -28,14 +28,15 @@ class Gone(Exception):
 class Watcher:
     """One browser's place in one conversation. A batch is made only when the browser can take it: a slow one costs no memory."""
 
-    __slots__ = ("address", "checked", "cursor", "dirty", "gone", "reset", "waiting")
+    __slots__ = ("address", "checked", "cursor", "dirty", "gone", "once", "reset", "waiting")
 
-    def __init__(self, address: str, cursor: int) -> None:
+    def __init__(self, address: str, cursor: int, once: bool) -> None:
         self.address = address
         self.cursor = cursor
         self.dirty = True
         # A cursor that our log does not hold comes from another history (a restored backup, an erased transcript).
         self.checked = cursor <= 0
+        self.once = once
         self.reset = False
         self.gone = False
         self.waiting: asyncio.Future[bytes] | None = None
@@ -62,8 +63,9 @@ class Hub:
     def conversations(self) -> int:
         return len(self._watchers)
 
-    def join(self, address: str, cursor: int) -> Watcher:
-        watcher = Watcher(address, cursor)
+    def join(self, address: str, cursor: int, *, once: bool = False) -> Watcher:
+        """`once`: answered as soon as the log has been read, be there something new or not."""
+        watcher = Watcher(address, cursor, once)
         self._watchers[address].add(watcher)
         return watcher
 
@@ -167,7 +169,7 @@ class Hub:
                 watcher.reset, watcher.cursor = True, 0
                 return self._feed(watcher)
         news = [(cursor, line) for cursor, line in lines if cursor > watcher.cursor]
-        if not news and not watcher.reset:
+        if not news and not watcher.reset and (full or not watcher.once):
             if full:
                 self._feed(watcher)
             return None

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
 
+from adapters.text import sendable
 from adapters.webchat.identity import Identity
 from adapters.webchat.ports import Entry
 from adapters.webchat.refusals import Refusal
 from conversations import events
 from conversations.events import ChoicePressed, CommandGiven, CustomerIdentified, Inbound, MessageReceived
-from conversations.model import Address, Message
+from conversations.model import Address
 
 COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket"})
 CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -59,10 +60,10 @@ class Hello(Struct, frozen=True):
 
 
 class Arrived(Struct, frozen=True):
-    """What `WebChat.decode` is given: a body together with the conversation that its token proved it may speak in."""
+    """What `WebChat.decode` is given: a body together with the address of the conversation that its bearer may speak in."""
 
-    address: Address
-    body: bytes
+    address: str
+    body: Sent
 
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ def read(body: bytes | str, type: type[T]) -> T:
 
 def plain(text: str) -> str:
     """`text` with line ends made one, control characters taken out, and no white space around it."""
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return sendable(_CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))).strip()
 
 
 def locale_hint(text: str) -> str:
@@ -88,9 +89,8 @@ def locale_hint(text: str) -> str:
     return text if _LOCALE.fullmatch(text) else ""
 
 
-def event_of(body: bytes, address: Address, text_limit: int) -> Inbound:
-    """The neutral event in the body of POST /chat/messages. Pure; raises Refusal."""
-    sent = read(body, Sent)
+def event_of(sent: Sent, address: Address, text_limit: int) -> Inbound:
+    """The neutral event in what a browser sent. Pure; raises Refusal."""
     if not CLIENT_ID.fullmatch(sent.client_id):
         raise Refusal("bad_field", field="client_id (8 to 64 letters, digits, _ or -)")
     given = [name for name in ("text", "choice", "command") if getattr(sent, name) is not None]
@@ -174,8 +174,3 @@ def batch(lines: Sequence[bytes], cursor: int, *, reset: bool = False) -> bytes:
     """What a browser has missed, and the cursor it has now. `reset`: forget what you had, this is the whole story from the beginning."""
     head = b'{"reset":true,"entries":[' if reset else b'{"entries":['
     return head + b",".join(lines) + b'],"cursor":' + str(cursor).encode() + b"}"
-
-
-def message_body(message: Message) -> Any:
-    """A message in the widget's own words (plain JSON data)."""
-    return msgspec.to_builtins(message)
