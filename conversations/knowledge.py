@@ -58,7 +58,7 @@ class Topic(Struct, frozen=True):
     """One thing the desk can answer.
 
     `flow`: instead of only answering, begin this: person, ticket, menu, help, language. `smalltalk`: no "did this help?" after it.
-    `related` are topic ids; `actions` are ticket and/or person, offered under the answer.
+    `related` are topic ids; `actions` are ticket and/or person, in the order they are offered under the answer (both always are).
     """
 
     id: str

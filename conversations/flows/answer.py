@@ -10,6 +10,7 @@ from conversations.turn import Turn
 
 QUESTION_KEPT = 500
 RELATED_SHOWN = 2
+WAYS = ("ticket", "person")
 
 
 def ask(turn: Turn, text: str) -> None:
@@ -64,11 +65,13 @@ def body(turn: Turn, topic: Topic) -> Doc:
 def follow_ups(turn: Turn, topic: Topic) -> tuple[Offer, ...]:
     helped = (turn.offer("choice.helpful", "helpful", topic.id), turn.offer("choice.unhelpful", "unhelpful", topic.id))
     related = tuple(turn.topic_offer(id) for id in topic.related[:RELATED_SHOWN] if id in turn.knowledge.topics)
-    return (*helped, *related, *ways_out(turn))
+    return (*helped, *related, *ways_out(turn, topic.actions))
 
 
-def ways_out(turn: Turn) -> tuple[Offer, ...]:
-    return (turn.offer("choice.ticket", "ticket"), turn.offer("choice.person", "person"))
+def ways_out(turn: Turn, first: tuple[str, ...] = ()) -> tuple[Offer, ...]:
+    """The ways to the team. Both are always there; a topic only says which comes first."""
+    ways = dict.fromkeys((*(action for action in first if action in WAYS), *WAYS))
+    return tuple(turn.offer(f"choice.{way}", way) for way in ways)
 
 
 def helpful(turn: Turn, topic: str) -> None:
