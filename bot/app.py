@@ -12,17 +12,19 @@ from adapters.base import Adapter
 from adapters.webchat import WebChat
 from bot.chat import Transcript, WebSessions, welcomes
 from bot.clock import Clock, Ids
+from bot.content import ContentInvalid
 from bot.knowledge import Library
 from bot.lock import only_process, sqlite_path
 from bot.pipeline import Pipeline
 from bot.settings import Settings, WrongSetting, secret_key
+from bot.sources import database_of, library_of
 from bot.supervision import Supervisor
 from bot.telemetry import Logger, Metrics, loop_fault
 from bot.web import Web, address_of, application, listen
 from bot.wellness import Wellness
 from conversations.engine import decide
 from storage import migrate, turns
-from storage.engines import Database, SchemaTooNew, Unavailable, open_database
+from storage.engines import Database, SchemaTooNew, Unavailable
 
 ROLES = ("adapters", "worker", "web")
 DRAIN_SECONDS = 4.0
@@ -83,20 +85,14 @@ class App:
                 await self.database.close()
 
     async def _prepare(self) -> None:
-        """Bring the tables up to date, take over what the last run left, and learn what the desk knows."""
+        """Bring the tables up to date, and take over what the last run left."""
         try:
-            await asyncio.gather(asyncio.to_thread(migrate.upgrade, self.settings.database), self._learn())
+            await asyncio.to_thread(migrate.upgrade, self.settings.database)
             await self.database.write(self._take_over)
         except SchemaTooNew as error:
             raise WrongSetting(f"RELEVO_DATABASE_URL: {error}") from None
         except Unavailable as error:
             raise WrongSetting(f"RELEVO_DATABASE_URL: the database cannot be used ({type(error.__cause__ or error).__name__})") from None
-
-    async def _learn(self) -> None:
-        try:
-            await self.library.reload()
-        except Exception as error:
-            raise WrongSetting(f"RELEVO_CONTENT_DIR: {error}") from None
 
     def _take_over(self, connection: Connection) -> None:
         if sqlite_path(self.settings.database) is not None:
@@ -119,8 +115,8 @@ class App:
         """Learn the desk's files anew. With a fault in them the desk goes on with what it knew."""
         try:
             await self.library.reload()
-        except Exception as error:
-            self.log.error("the content was not reloaded, what was known is kept", fault=str(error))
+        except ContentInvalid as error:
+            self.log.error("the content was not reloaded, what was known is kept", faults=[str(fault) for fault in error.faults])
             return
         await self.database.write(lambda connection: turns.unpark(connection, self.clock.now()))
         self.pipeline.worker.hint.ring()
@@ -147,12 +143,12 @@ class App:
 
 
 def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> App:
-    """Every part of one desk, wired; nothing is started or touched yet."""
+    """Every part of one desk, wired; nothing is started yet. Raises WrongSetting."""
     clock = Clock()
     ids = Ids(clock)
     metrics = Metrics()
-    database = open_database(settings.database)
-    library = Library(settings.content_dir, settings.data_dir)
+    database = database_of(settings)
+    library = library_of(settings)
     supervisor = Supervisor(clock, metrics, log)
     webchat = None
     if "web" in roles:

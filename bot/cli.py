@@ -178,10 +178,11 @@ def requests_group() -> None:
 
 def _ask_database(unit: Callable[[Connection], T], write: bool = False) -> T:
     settings = configured()
-    from storage.engines import SchemaTooNew, Unavailable, open_database
+    from bot.sources import database_of
+    from storage.engines import SchemaTooNew, Unavailable
 
     async def ask() -> T:
-        database = open_database(settings.database)
+        database = database_of(settings)
         try:
             return await (database.write(unit) if write else database.read(unit))
         finally:
@@ -195,8 +196,16 @@ def _ask_database(unit: Callable[[Connection], T], write: bool = False) -> T:
 
 def _line(request: Request) -> str:
     state = "open" if request.closed_at is None else "closed"
-    first = " ".join(request.text.split())
-    return f"{request.number:<10} {state:<7} {request.kind:<7} {_time(request.created_at)}  {request.email or '-':<28} {first[:60]}"
+    first = " ".join(_shown(request.text).split())
+    email = _shown(request.email) or "-"
+    return f"{request.number:<10} {state:<7} {request.kind:<7} {_time(request.created_at)}  {email:<28} {first[:60]}"
+
+
+def _shown(text: str) -> str:
+    """What a customer wrote, without what would steer the reader's terminal."""
+    from adapters.text import without_controls
+
+    return without_controls(text)
 
 
 def _time(at: int) -> str:
@@ -238,8 +247,9 @@ def show_request(number: str) -> None:
         ("topic", request.topic),
     ]
     for name, value in rows:
-        click.echo(f"{name:<10} {value or '-'}")
-    click.echo(f"\n{request.text}" if request.text else "")
+        click.echo(f"{name:<10} {_shown(value) or '-'}")
+    if request.text:
+        click.echo(f"\n{_shown(request.text)}")
 
 
 @requests_group.command("close")

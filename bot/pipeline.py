@@ -80,10 +80,12 @@ class Pipeline:
 
     async def settled(self) -> None:
         """Returns once nothing is pending any more, anywhere: for a desk with a single customer."""
-        while not await self._quiet():
+        while not await self.quiet():
             await self._clock.sleep(SETTLING_MS)
 
-    async def _quiet(self) -> bool:
+    async def quiet(self) -> bool:
+        """Whether nothing waits for a turn or to be sent."""
+
         def unit(connection: Connection) -> int:
             return turns.counts(connection).waiting + outbox.counts(connection).due
 

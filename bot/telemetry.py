@@ -44,8 +44,9 @@ def _blame(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def configure(level: str, format: Literal["json", "console"], stream: TextIO = sys.stderr) -> Logger:
-    """Sets up the logs of this process, libraries' included, and returns the logger to bind to."""
+def configure(level: str, format: Literal["json", "console"], stream: TextIO | None = None) -> Logger:
+    """Sets up the logs of this process, libraries' included, and returns the logger to bind to. They go to standard error."""
+    stream = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from adapters.terminal import Terminal
 from bot.clock import Clock, Ids
-from bot.knowledge import Library
 from bot.pipeline import Pipeline
-from bot.settings import Settings, WrongSetting
+from bot.settings import Settings
+from bot.sources import library_of
 from bot.supervision import Supervisor
 from bot.telemetry import Logger, Metrics
 from conversations.engine import decide
@@ -26,11 +26,7 @@ async def converse(settings: Settings, log: Logger, locale: str, name: str) -> N
     clock = Clock()
     ids = Ids(clock)
     metrics = Metrics()
-    library = Library(settings.content_dir, settings.data_dir)
-    try:
-        await library.reload()
-    except Exception as error:
-        raise WrongSetting(f"RELEVO_CONTENT_DIR: {error}") from None
+    library = library_of(settings)
     with tempfile.TemporaryDirectory(prefix="relevo-chat-") as folder:
         url = f"sqlite:///{Path(folder) / 'chat.db'}"
         await asyncio.to_thread(migrate.upgrade, url)

@@ -125,7 +125,8 @@ class Worker:
     async def run(self) -> None:
         decided: list[Decided] = []
         failures: list[Failure] = []
-        more = False
+        # What was left from before does not wait for a hint.
+        more = True
         while True:
             if not (decided or failures or more or self._draining):
                 await self.hint.wait(self._clock.spread(POLL_MS))

@@ -1,0 +1,25 @@
+"""Opens what a desk is made from, its content and its database; whatever is wrong with them is said as a setting that is wrong."""
+
+from __future__ import annotations
+
+from bot.content import ContentInvalid
+from bot.knowledge import Library
+from bot.settings import Settings, WrongSetting
+from storage.engines import Database, open_database
+
+
+def library_of(settings: Settings) -> Library:
+    """What the desk knows. Raises WrongSetting: a desk does not start from faulty files."""
+    try:
+        return Library(settings.content_dir, settings.data_dir)
+    except ContentInvalid as error:
+        first, more = error.faults[0], len(error.faults) - 1
+        raise WrongSetting(f"RELEVO_CONTENT_DIR: {first}" + (f" (and {more} more: relevo content check)" if more else "")) from None
+
+
+def database_of(settings: Settings) -> Database:
+    """Nothing is connected yet. Raises WrongSetting."""
+    try:
+        return open_database(settings.database)
+    except ValueError as error:
+        raise WrongSetting(f"RELEVO_DATABASE_URL: {error}") from None

@@ -1,0 +1,221 @@
+"""Sending: order, back-off, refusals, priorities, and how much may be under way at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from adapters.base import Later, Refused, Unreachable
+from bot.delivery import BACK_OFF_LIMIT_MS, LINGER_MS, UNEXPECTED_LIMIT
+from conversations.effects import Say
+from conversations.engine import Decision
+from conversations.events import Event, Inbound, MessageReceived
+from conversations.knowledge import Knowledge
+from conversations.model import Address, Message, State, paragraph
+from storage import outbox
+from storage.engines import Database
+from tests.bot.rig import BEGIN_MS, HandClock, Platform, rig, until
+
+
+def chatter(state: State, event: Event, knowledge: Knowledge) -> Decision:
+    """Answers with one message per word."""
+    assert isinstance(event, MessageReceived)
+    said = tuple(Say(Message(paragraph(word), "en")) for word in event.text.split())
+    return Decision(msgspec.structs.replace(state, turns=state.turns + 1), said)
+
+
+async def column(database: Database, name: str) -> list[object]:
+    """A column of every message, in order."""
+    statement = text(f"SELECT {name} FROM outbox ORDER BY conversation, version, ord")
+    return await database.read(lambda connection: list(connection.execute(statement).scalars()))
+
+
+async def quiet(database: Database) -> None:
+    """Several transactions long: whatever was going to happen without the clock has happened."""
+    for _ in range(5):
+        await database.write(lambda connection: connection.execute(text("SELECT 1")).scalar())
+
+
+async def test_later_is_honoured_to_the_millisecond(database: Database) -> None:
+    clock = HandClock()
+    async with rig(database, clock=clock) as here:
+        here.platform.faults.append(Later(30.0))
+        await here.say("ana", "hello")
+        await until(lambda: len(here.platform.calls) == 1)
+        clock.advance(LINGER_MS)
+
+        async def given_back() -> bool:
+            return await column(database, "next_at") == [BEGIN_MS + 30_000]
+
+        await until(given_back)
+        clock.advance(30_000 - LINGER_MS - 1)
+        await quiet(database)
+        assert len(here.platform.calls) == 1
+        clock.advance(1)
+        assert await here.board.until(1) == [("ana", "1: hello")]
+        assert here.platform.calls[0] == here.platform.calls[1], "a retry keeps its key"
+
+
+async def test_what_was_said_later_does_not_arrive_earlier(database: Database) -> None:
+    clock = HandClock()
+    async with rig(database, clock=clock, decide=chatter) as here:
+        here.platform.faults.append(Later(10.0))
+        await here.say("ana", "one two three")
+        await here.say("bob", "other")
+        await here.board.until(1)
+        assert here.board.posts == [("bob", "other")]
+        clock.advance(LINGER_MS)
+        await quiet(database)
+        await here.say("ana", "four")
+        await quiet(database)
+        clock.advance(10_000)
+        await here.board.until(5)
+        assert here.board.of("ana") == ["one", "two", "three", "four"]
+
+
+async def test_an_unspecified_later_backs_off_further_each_time_up_to_a_limit(database: Database) -> None:
+    clock = HandClock()
+    waits = []
+    async with rig(database, clock=clock) as here:
+        here.platform.faults.extend(Later(0) for _ in range(12))
+        await here.say("ana", "hello")
+        for attempt in range(1, 13):
+            await until(lambda attempt=attempt: len(here.platform.calls) == attempt)
+            called_at = clock.at
+            clock.advance(LINGER_MS)
+
+            async def given_back(attempt: int = attempt) -> bool:
+                return await column(database, "attempt") == [attempt]
+
+            await until(given_back)
+            [next_at] = await column(database, "next_at")
+            assert isinstance(next_at, int)
+            waits.append(next_at - called_at)
+            clock.advance(next_at - clock.at)
+        await here.board.until(1)
+    assert waits[:4] == [1_000, 2_000, 4_000, 8_000]
+    assert waits[-1] == BACK_OFF_LIMIT_MS
+    assert waits == sorted(waits)
+
+
+async def test_a_refused_message_is_set_aside_and_the_next_one_goes(database: Database) -> None:
+    async with rig(database, decide=chatter) as here:
+        here.platform.faults.append(Refused("too long by half"))
+        await here.say("ana", "one two")
+        assert await here.board.until(1) == [("ana", "two")]
+        assert await here.drain()
+        assert await column(database, "status") == [outbox.FAILED, outbox.SENT]
+        assert await column(database, "error") == ["refused: too long by half", None]
+        assert here.figure("relevo_deliveries_total", platform="test", outcome="refused") == 1
+
+
+async def test_nothing_more_is_sent_to_whoever_is_unreachable(database: Database) -> None:
+    async with rig(database, decide=chatter) as here:
+        here.platform.faults.append(Unreachable("blocked"))
+        await here.say("ana", "one two three")
+        assert await here.drain()
+        assert len(here.platform.calls) == 1
+        assert set(await column(database, "status")) == {outbox.FAILED}
+        assert here.figure("relevo_deliveries_total", platform="test", outcome="unreachable") == 3
+
+
+async def test_an_error_unknown_to_the_port_is_tried_again_and_then_set_aside(database: Database) -> None:
+    clock = HandClock()
+    async with rig(database, clock=clock) as here:
+        here.platform.faults.extend(RuntimeError("customer said: my password is hunter2") for _ in range(20))
+        await here.say("ana", "hello")
+
+        async def given_up() -> bool:
+            clock.advance(60_000)
+            return await column(database, "status") == [outbox.FAILED]
+
+        await until(given_up)
+        assert len(here.platform.calls) == UNEXPECTED_LIMIT + 1
+        assert await column(database, "error") == ["RuntimeError"], "an unknown error's words may quote anybody"
+
+
+async def test_a_message_that_cannot_be_read_holds_up_nothing(database: Database) -> None:
+    async with rig(database, start=False) as here:
+        await here.say("ana", "hello")
+        await here.decide_all()
+        await database.write(lambda connection: connection.execute(text("UPDATE outbox SET payload = '{\"doc\": 1}'")))
+        here.pipeline.start(here.supervisor)
+        await here.say("bob", "hi")
+        assert await here.board.until(1) == [("bob", "1: hi")]
+        assert await here.drain()
+        assert await column(database, "error") == ["undecodable", None]
+
+
+async def test_without_idempotent_sends_one_is_in_flight_and_marked_before_the_next(database: Database) -> None:
+    platform = Platform(idempotent=False)
+    async with rig(database, platform) as here:
+        platform.open.clear()
+        await asyncio.gather(*(here.say(f"c{n}", "hello") for n in range(5)))
+        await platform.arrived.wait()
+        await quiet(database)
+        assert (await column(database, "status")).count(outbox.SENDING) == 1
+        assert platform.under_way == 1
+        platform.open.set()
+        await here.board.until(5)
+        assert platform.most_under_way == 1
+        # When the last one was called, the four before it had been marked.
+        assert (await column(database, "status")).count(outbox.SENT) >= 4
+
+
+async def test_with_idempotent_sends_a_slow_recipient_holds_up_nobody(database: Database) -> None:
+    platform = Platform()
+    async with rig(database, platform) as here:
+        platform.open.clear()
+        await here.say("slow", "hello")
+        await platform.arrived.wait()
+        platform.arrived.clear()
+        await here.say("quick", "hello")
+        await platform.arrived.wait()
+        assert platform.under_way == 2
+        platform.open.set()
+        await here.board.until(2)
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_replies_overtake_what_nobody_waits_for(database: Database, idempotent: bool) -> None:
+    platform = Platform(idempotent=idempotent)
+    async with rig(database, platform, start=False) as here:
+        await asyncio.gather(*(here.say(f"c{n}", "hello") for n in range(3)))
+        await here.decide_all()
+        urgency = {"c0": 9, "c1": 0, "c2": 5}
+        change = text("UPDATE outbox SET priority = :priority WHERE address = :address")
+        changes = [{"priority": priority, "address": f"test:desk:{chat}"} for chat, priority in urgency.items()]
+        await database.write(lambda connection: connection.execute(change, changes))
+        here.pipeline.start(here.supervisor)
+        posts = await here.board.until(3)
+        assert [chat for chat, _ in posts] == ["c1", "c2", "c0"]
+
+
+async def test_a_message_of_several_parts_goes_on_where_it_stopped(database: Database) -> None:
+    clock = HandClock()
+    platform = Platform(parts=3)
+    async with rig(database, platform, clock=clock) as here:
+        platform.faults.extend([None, Later(5.0)])
+        await here.say("ana", "hi")
+        await until(lambda: len(platform.calls) == 2)
+        clock.advance(LINGER_MS)
+        await quiet(database)
+        clock.advance(5_000)
+        await here.board.until(3)
+        assert here.board.of("ana") == ["1: hi (0)", "1: hi (1)", "1: hi (2)"]
+        assert [call.rsplit(".", 1)[1] for call in platform.calls] == ["0", "1", "1", "2"]
+
+
+async def test_each_platform_has_a_lane_of_its_own(database: Database) -> None:
+    stuck = Platform("stuck", idempotent=False)
+    stuck.open.clear()
+    async with rig(database, others=(stuck,)) as here:
+        await here.pipeline.intake.accept(Inbound(Address("stuck", "desk", "x"), "k", MessageReceived(text="hello")))
+        await stuck.arrived.wait()
+        await here.say("ana", "hello")
+        assert await here.board.until(1) == [("ana", "1: hello")]
+        stuck.open.set()
+        await stuck.board.until(1)

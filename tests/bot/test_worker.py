@@ -1,0 +1,142 @@
+"""Turns: a fault stays with the conversation it belongs to, is reported without a customer's words, and costs no event."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from sqlalchemy import text
+
+from bot import states
+from conversations.effects import AmendRequest, CancelTimer, CountOutcome, RecordRequest, Say, SetTimer
+from conversations.engine import Decision
+from conversations.events import Event, MessageReceived, TimerFired
+from conversations.knowledge import Knowledge
+from conversations.model import Message, State, paragraph
+from storage import requests, turns
+from storage.engines import Database
+from tests.bot.rig import BEGIN_MS, HandClock, echo, rig, until
+
+
+def touchy(state: State, event: Event, knowledge: Knowledge) -> Decision:
+    if isinstance(event, MessageReceived) and "boom" in event.text:
+        raise LookupError(f"could not make sense of {event.text}")
+    return echo(state, event, knowledge)
+
+
+async def test_a_fault_parks_its_conversation_and_no_other(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
+    clock = HandClock()
+    async with rig(database, clock=clock, decide=touchy) as here:
+        await here.say("bad", "boom my password is hunter2")
+        await here.say("good", "hello")
+        assert await here.board.until(1) == [("good", "1: hello")]
+
+        async def parked() -> bool:
+            clock.advance(60_000)
+            return (await database.read(turns.counts)).parked == 1
+
+        await until(parked)
+        assert here.figure("relevo_turns_failed_total", error="LookupError") == 10
+        await here.say("good", "still there?")
+        await here.board.until(2)
+        # A new release may do better.
+        here.pipeline.worker._decide = echo
+        await database.write(lambda connection: turns.unpark(connection, clock.now()))
+        here.pipeline.worker.hint.ring()
+        await here.board.until(3)
+        assert here.board.of("bad") == ["1: boom my password is hunter2"]
+    logged = capfd.readouterr().err
+    assert "hunter2" not in logged
+    lines = [json.loads(line) for line in logged.splitlines()]
+    assert len([line for line in lines if line["event"] == "a turn failed"]) == 10
+    assert lines[0]["error"] == "LookupError"
+    assert "touchy" in lines[0]["where"]
+
+
+async def test_what_came_before_the_fault_is_answered(database: Database) -> None:
+    async with rig(database, decide=touchy, start=False) as here:
+        for said in ("one", "two", "boom", "four"):
+            await here.say("ana", said)
+        here.pipeline.start(here.supervisor)
+        await here.board.until(2)
+        assert here.board.of("ana") == ["1: one", "2: two"]
+        pending = text("SELECT count(*) FROM inbox WHERE turn = 0")
+        assert await database.read(lambda connection: connection.execute(pending).scalar_one()) == 2
+
+
+async def test_an_event_that_cannot_be_read_is_passed_over(database: Database) -> None:
+    async with rig(database, start=False) as here:
+        await here.say("ana", "one")
+        await here.say("ana", "two")
+        await here.say("ana", "three")
+        spoil = text("UPDATE inbox SET payload = '{\"type\": \"telepathy\"}' WHERE payload LIKE '%two%'")
+        await database.write(lambda connection: connection.execute(spoil))
+        here.pipeline.start(here.supervisor)
+        await here.board.until(2)
+        assert here.board.of("ana") == ["1: one", "2: three"]
+        await here.drain()
+        assert here.figure("relevo_events_undecodable_total") == 1
+        pending = text("SELECT count(*) FROM inbox WHERE turn = 0")
+        assert await database.read(lambda connection: connection.execute(pending).scalar_one()) == 0
+
+
+async def test_a_state_of_a_newer_release_is_left_alone(database: Database) -> None:
+    async with rig(database) as here:
+        await here.say("ana", "one")
+        await here.board.until(1)
+        newer = states.dump(State(turns=1)).replace('"schema":1', '"schema":99')
+        await database.write(lambda c: c.execute(text("UPDATE conversation SET state = :s"), {"s": newer}))
+        await here.say("ana", "two")
+        await here.say("bob", "hello")
+        await here.board.until(2)
+        assert here.figure("relevo_turns_failed_total", error="NewerState") == 1
+        kept = await database.read(lambda c: c.execute(text("SELECT state FROM conversation ORDER BY id LIMIT 1")).scalar_one())
+        assert kept == newer
+
+
+async def test_every_kind_of_effect_reaches_its_table(database: Database) -> None:
+    clock = HandClock()
+
+    def busy(state: State, event: Event, knowledge: Knowledge) -> Decision:
+        if isinstance(event, TimerFired):
+            effects = (
+                Say(Message(paragraph(f"{event.name} at {event.due_at - BEGIN_MS}"), "en")),
+                AmendRequest("r1", email="ana@example.com"),
+            )
+            return Decision(state, effects)
+        return Decision(
+            msgspec.structs.replace(state, turns=1, locale="es"),
+            (
+                SetTimer("never", clock.now() + 100),
+                SetTimer("soon", clock.now() + 9_000),
+                CancelTimer("never"),
+                SetTimer("soon", clock.now() + 2_000),
+                RecordRequest("r1", "A-1", "ticket", "es", "help\x00 me", topic="priorities"),
+                CountOutcome("ticket", "priorities"),
+            ),
+        )
+
+    async with rig(database, clock=clock, decide=busy) as here:
+        await here.say("ana", "x")
+        await here.settled()
+        [request] = await database.read(requests.list_open)
+        assert (request.number, request.kind, request.text, request.email) == ("A-1", "ticket", "help me", "")
+        assert here.figure("relevo_answers_total", outcome="ticket", topic="priorities") == 1
+        clock.advance(1_999)
+        await here.settled()
+        assert here.board.posts == []
+        clock.advance(1)
+        assert await here.board.until(1) == [("ana", "soon at 2000")]
+        await here.settled()
+        assert (await database.read(lambda c: requests.find(c, "A-1"))).email == "ana@example.com"  # type: ignore[union-attr]
+
+
+async def test_turns_that_another_node_overtook_change_nothing(database: Database) -> None:
+    async with rig(database, start=False) as here:
+        await here.say("ana", "one")
+        # Another node holds the conversation; ours finds nothing to do.
+        [claim] = await database.write(lambda c: turns.claim(c, "other", BEGIN_MS * 2, 60_000, 10))
+        await here.decide_all()
+        assert await database.read(lambda c: c.execute(text("SELECT count(*) FROM outbox")).scalar_one()) == 0
+        assert claim.version == 0
