@@ -161,7 +161,9 @@ def _fields(front: str, report: Report) -> dict[str, tuple[int, yaml.Node]] | No
     try:
         root = yaml.compose(front, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        # Something left open is missed only at the end; where it was opened is where to look.
+        open_ = error.context is not None and ("quoted" in error.context or "flow" in error.context)
+        mark = (open_ and error.context_mark) or error.problem_mark or error.context_mark
         report(mark.line + 2 if mark else 1, f"broken YAML: {error.problem or error.context}; a text with : or # in it needs quotes")
         return None
     except yaml.YAMLError as error:
@@ -217,7 +219,7 @@ class _Values:
     def _scalar(self, node: yaml.ScalarNode) -> Marked:
         end = node.end_mark
         rest = self._lines[end.line][end.column :] if end.line < len(self._lines) else ""
-        if node.style is None and node.value and re.match(r"\s+#", rest):
+        if not node.style and node.value and re.match(r"\s+#", rest):
             # A phrasing such as `pedido #123` would silently lose its end.
             self._report(node.start_mark.line + 2, "YAML takes what follows # for a comment: put the text in quotes")
         return Marked(node.value.strip(), node.start_mark.line + 2)

@@ -122,20 +122,22 @@ class _Reader:
 
     def _inlines(self, nodes: Iterable[SyntaxTreeNode]) -> tuple[Inline, ...]:
         found: list[Inline] = []
-        text, started = "", self._line
+        text = ""
 
         def end_text() -> None:
             nonlocal text
             if text:
-                check_places(text, started, self._report, self._facts, phrase=self._phrase)
                 found.append(Text(text))
                 text = ""
 
         for node in nodes:
-            if node.type == "text" or (node.type == "softbreak" and not self._phrase):
-                started = started if text else self._line
-                text += node.content if node.type == "text" else " "
-                self._line += node.type == "softbreak"
+            if node.type == "text":
+                check_places(node.content, self._line, self._report, self._facts, phrase=self._phrase)
+                text += node.content
+                continue
+            if node.type == "softbreak" and not self._phrase:
+                text += " "
+                self._line += 1
                 continue
             end_text()
             match node.type:
