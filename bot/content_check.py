@@ -12,6 +12,7 @@ from bot.content_files import (
     AnswerFile,
     Faults,
     Marked,
+    Phrase,
     PhraseFile,
     read_answer,
     read_phrases,
@@ -169,29 +170,33 @@ class _Checker:
                 wanted = "the engine says it" if id in engine.PHRASES else f"{everywhere[id].path} has it"
                 self._faults.add(file.path, 1, f"the phrase {id} is missing or not translated ({wanted}){nearest(id, unknown)}")
         for file in spoken:
-            self._check_places(file, spoken[0])
+            for id, phrase in file.phrases.items():
+                if id in engine.PHRASES:
+                    self._check_given(file, id, phrase)
+                if file is not spoken[0] and id in spoken[0].phrases:
+                    self._check_alike(file, id, phrase, spoken[0], spoken[0].phrases[id])
 
-    def _check_places(self, file: PhraseFile, reference: PhraseFile) -> None:
-        """A phrase is given the same values in every language, so it may name no others."""
-        for id, phrase in file.phrases.items():
-            original = reference.phrases.get(id)
-            if original is None or file is reference:
-                continue
-            if (len(phrase.forms) > 1) != (len(original.forms) > 1):
-                self._faults.add(
-                    file.path, phrase.line, f"{id} has plural forms here or in {reference.path}:{original.line}, but not in both"
-                )
-            here, there = _places(phrase.docs), _places(original.docs)
-            facts = self._desk.desk.facts.keys()
-            for name in sorted((here ^ there) - facts):
-                where = (
-                    f"here, but not in {reference.path}:{original.line}"
-                    if name in here
-                    else f"in {reference.path}:{original.line}, but not here"
-                )
-                self._faults.add(
-                    file.path, phrase.line, f"{id}: {{{name}}} stands {where}{nearest(name, (there if name in here else here) | facts)}"
-                )
+    def _check_given(self, file: PhraseFile, id: str, phrase: Phrase) -> None:
+        """A phrase can name only what it is given when it is said, or a fact."""
+        given, facts = engine.VALUES.get(id, frozenset()), self._desk.desk.facts.keys()
+        for name in sorted(_places(phrase.docs) - facts - given):
+            what = f"{id}: unknown placeholder {{{name}}}: no fact of desk.toml, and not given with this phrase"
+            self._faults.add(file.path, phrase.line, what + nearest(name, given | facts))
+        if len(phrase.forms) > 1 and "n" not in given:
+            self._faults.add(file.path, phrase.line, f"{id} is said without a number, so it has no plural: take msgid_plural away")
+
+    def _check_alike(self, file: PhraseFile, id: str, phrase: Phrase, other: PhraseFile, original: Phrase) -> None:
+        """What one language tells, the others tell too."""
+        if (len(phrase.forms) > 1) != (len(original.forms) > 1):
+            message = f"{id} has plural forms here or in {other.path}:{original.line}, but not in both"
+            self._faults.add(file.path, phrase.line, message)
+        here, there, facts = _places(phrase.docs), _places(original.docs), self._desk.desk.facts.keys()
+        for name in sorted(here - there - facts):
+            where = f"here, but not in {other.path}:{original.line}"
+            self._faults.add(file.path, phrase.line, f"{id}: {{{name}}} stands {where}{nearest(name, there | facts)}")
+        for name in sorted(there - here - facts):
+            where = f"in {other.path}:{original.line}, but not here"
+            self._faults.add(file.path, phrase.line, f"{id}: {{{name}}} stands {where}{nearest(name, here)}")
 
 
 def _places(docs: Iterable[Doc]) -> set[str]:

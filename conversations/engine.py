@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from typing import assert_never
 
 from msgspec import Struct
@@ -63,6 +64,22 @@ PHRASES = frozenset(
     }
 )
 """Every phrase the engine may say; a desk must have each in each of its languages (`relevo content check`)."""
+
+VALUES: Mapping[str, frozenset[str]] = {
+    "contact.added": frozenset({"number"}),
+    "contact.already": frozenset({"number"}),
+    "contact.ask_again": frozenset({"number"}),
+    "contact.bad_address": frozenset({"typed"}),
+    "contact.known_address": frozenset({"email"}),
+    "contact.person": frozenset({"number"}),
+    "contact.thanks": frozenset({"number", "email"}),
+    "contact.ticket": frozenset({"number"}),
+    "contact.with_question": frozenset({"question"}),
+    "contact.without_address": frozenset({"number"}),
+    "help.text": frozenset({"desk"}),
+    "menu.greeting": frozenset({"desk"}),
+}
+"""What a phrase is given to fill its placeholders with; one that is not named is given nothing, and has only the desk's facts."""
 
 
 class Decision(Struct, frozen=True):
