@@ -34,6 +34,7 @@ lint: $(VENV)/.test
 	@$(BIN)/relevo content check
 
 e2e: $(VENV)/.e2e ## the browser tests, in the system's Chromium
+	@$(BIN)/mypy --no-error-summary tests/e2e/*.py
 	@$(BIN)/python -m pytest -m e2e tests/e2e
 
 crash: $(VENV)/.test ## kill the real process again and again; count what was lost or doubled
