@@ -66,7 +66,8 @@ def test_the_shipped_desk_has_no_faults() -> None:
         (ES, "related: [hours]", "related: [billing]", 9, "there is no"),
         (ES, "actions: [ticket, person]", "actions:\n  - ticket\n  - persons", 12, 'did you mean "person"?'),
         (ES, "actions: [ticket, person]", "flow: langage", 10, 'flow: there is no "langage" to name here; did you mean "language"?'),
-        (ES, "actions: [ticket, person]", "smalltalk: maybe", 10, "true or false"),
+        (ES, "actions: [ticket, person]", "smalltalk: maybe", 10, "smalltalk is true or false"),
+        (ES, "actions: [ticket, person]", "urgent: very", 10, "urgent is true or false"),
         # body
         (EN, "You will see it in {minutes} minutes.", "", 10, "the answer is empty"),
         (EN, "in {minutes} minutes.", "\nin {minuts} minutes.", 11, '{minuts}: desk.toml has no such fact; did you mean "minutes"?'),
