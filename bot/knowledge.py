@@ -89,7 +89,7 @@ def _matcher(content: Content, cache_dir: Path | None, code: bytes) -> Answers:
         return kept
     answers = learn(content.phrasings, eager=content.urgent)
     arrays = answers.dump()
-    _keep(cache_dir, KEPT_MODEL, lambda file: np.savez(file, allow_pickle=False, **{**arrays, "key": key}))  # type: ignore[arg-type]
+    _keep(cache_dir, KEPT_MODEL, lambda file: np.savez(file, allow_pickle=False, **{**arrays, "key": key}))
     return answers
 
 
