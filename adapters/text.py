@@ -92,10 +92,14 @@ def plain_text(message: Message) -> str:
 
 
 def number_choices(message: Message) -> Message:
-    """The same message with its choices as a numbered list at the end, and no buttons."""
+    """The same message with its choices as numbered lines at the end, and no buttons.
+
+    They are written `1)`, apart from the `1.` of steps: an answer may hold steps and choices, and only the choices can be picked.
+    """
     if not message.choices:
         return message
-    listed = Steps(tuple((Text(choice.label),) for choice in message.choices))
+    lines = [Text(f"{n}) {choice.label}") for n, choice in enumerate(message.choices, 1)]
+    listed = Paragraph((lines[0], *(part for line in lines[1:] for part in (Break(), line))))
     return replace(message, doc=(*message.doc, listed), choices=())
 
 
