@@ -8,6 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
@@ -123,6 +124,7 @@ def _keep(cache_dir: Path | None, name: str, write: Callable[[BinaryIO], object]
             draft.unlink()
 
 
+@cache
 def _code() -> bytes:
     """Stands for the code that made what is kept: with other code the same files may come to something else."""
     own = Path(__file__).parent

@@ -23,10 +23,6 @@ def desk(tmp_path: Path) -> Path:
     return write_desk(tmp_path / "desk")
 
 
-def line_of(path: Path, part: str) -> int:
-    return next(n for n, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1) if part in line)
-
-
 def test_a_sound_desk_has_no_faults(desk: Path) -> None:
     assert check(desk) == []
 
