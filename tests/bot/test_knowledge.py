@@ -50,7 +50,10 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
     assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
+    # Whole at once, as editors do: a reload that runs meanwhile must not find half a file.
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text.replace(old, new), encoding="utf-8")
+    draft.replace(path)
 
 
 def same(one: Knowledge, other: Knowledge) -> bool:
