@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
-from sqlalchemy import Connection
 
 from adapters.base import Adapter, Later, Outbound, Refused, Unreachable
 from bot.clock import Alarm, Clock
@@ -23,7 +22,7 @@ from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations.model import Address, Message
 from storage import outbox
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 from storage.rows import Due, Outcome
 
 IN_FLIGHT = 128

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
-from sqlalchemy import Connection
 
 from adapters.base import Accepted, NotStored
 from bot.clock import Clock, Ids
@@ -16,7 +15,7 @@ from bot.telemetry import Logger, Metrics, fault
 from conversations.events import Event, Inbound
 from conversations.model import Address
 from storage import turns
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 from storage.rows import NewEvent, StoredEvent
 
 KEY_LIMIT = 200
@@ -126,7 +125,7 @@ class Intake:
         for arrival in batch:
             event = arrival.event
             try:
-                stored = await self._database.write(lambda connection, event=event: turns.accept(connection, [event], self._clock.now()))
+                stored = await self._database.write(partial(turns.accept, events=[event], now=self._clock.now()))
             except Unavailable:
                 self._refuse([arrival])
             except Exception as error:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from sqlalchemy import Connection
+from functools import partial
 
 from adapters.base import Adapter
 from bot.clock import Clock, Ids
@@ -18,7 +17,7 @@ from bot.upkeep import Upkeep
 from bot.worker import Decide, Worker
 from conversations.knowledge import Knowledge
 from storage import outbox, turns
-from storage.engines import Database
+from storage.engines import Connection, Database
 
 SETTLING_MS = 5
 
@@ -70,7 +69,7 @@ class Pipeline:
     def receive(self, supervisor: Supervisor) -> None:
         """Let the adapters take what comes from outside."""
         for adapter in self.adapters:
-            supervisor.start(f"adapter.{adapter.name}", lambda adapter=adapter: adapter.run(self.intake.accept))
+            supervisor.start(f"adapter.{adapter.name}", partial(adapter.run, self.intake.accept))
 
     async def drain(self, supervisor: Supervisor, seconds: float) -> bool:
         """Take nothing new, finish what was taken and send what is due; whether that was done in time. What was not stays in the tables."""

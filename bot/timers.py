@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
-
 from bot.clock import Clock, Ids
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics
 from storage import timers
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 
 BATCH = 256
 POLL_MS = 5_000

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
 from bot.clock import Clock
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics
 from storage import outbox, turns
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 
 EVERY_MS = 3_000
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple, assert_never
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection
 
 from bot import states
 from bot.clock import Clock
@@ -21,7 +21,7 @@ from conversations.events import Event, decoder
 from conversations.knowledge import Knowledge
 from conversations.model import State
 from storage import turns
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 from storage.rows import Claim, NewMessage, NewRequest, RequestAmendment, Turn
 
 Decide = Callable[[State, Event, Knowledge], Decision]
@@ -204,9 +204,7 @@ class Worker:
         committed: set[int] = set()
         for one in decided:
             try:
-                committed |= await self._database.write(
-                    lambda connection, turn=one.turn: turns.commit(connection, self._node, [turn], self._clock.now())
-                )
+                committed |= await self._database.write(partial(self._commit_one, turn=one.turn))
             except Unavailable:
                 break
             except Exception as error:
@@ -214,6 +212,9 @@ class Worker:
                 failures = [*failures, Failure(one.turn.claim, type(error).__name__)]
         await self._database.write(lambda connection: self._fail(connection, failures, self._clock.now()))
         return committed
+
+    def _commit_one(self, connection: Connection, turn: Turn) -> set[int]:
+        return turns.commit(connection, self._node, [turn], self._clock.now())
 
     async def _decide_all(self, claims: list[Claim], claimed_at: int) -> tuple[list[Decided], list[Failure]]:
         decided: list[Decided] = []

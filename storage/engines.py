@@ -11,7 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from storage.errors import Rejected, SchemaTooNew, Unavailable
 
-__all__ = ["Database", "Rejected", "SchemaTooNew", "Unavailable", "address_of", "open_database"]
+__all__ = ["Connection", "Database", "Rejected", "SchemaTooNew", "Unavailable", "address_of", "open_database"]
 
 T = TypeVar("T")
 
