@@ -969,3 +969,9 @@ def test_a_short_secret_is_refused_and_not_printed() -> None:
     with pytest.raises(ValidationError) as refused:
         WebChatSettings(identity_secrets=(SecretStr("hunter2"),))
     assert "hunter2" not in str(refused.value)
+
+
+def test_half_of_a_rate_may_be_set_alone() -> None:
+    given = WebChatLimits.model_validate({"messages": {"burst": "50"}})
+    assert given.messages == Rate(burst=50, per_second=1)
+    assert given.sessions == WebChatLimits().sessions
