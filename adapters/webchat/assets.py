@@ -53,9 +53,6 @@ class Assets:
         """A path that may be kept for ever."""
         return f"/chat/{name}?v={self._assets[name].fingerprint}"
 
-    def packed_size(self, name: str) -> int:
-        return len(self._assets[name].packed)
-
     def respond(self, name: str, request: Request) -> Response:
         asset = self._assets.get(name)
         if asset is None:

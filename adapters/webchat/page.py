@@ -133,7 +133,8 @@ class Page:
 <script defer src="{url("page.js")}"></script>
 </head>
 <body>
-<header><a class="skip" href="#main">{words["skip"]}</a><p class="name">{name}</p><nav aria-label="{words["language"]}">{languages}</nav></header>
+<header><a class="skip" href="#main">{words["skip"]}</a>
+<p class="name">{name}</p><nav aria-label="{words["language"]}">{languages}</nav></header>
 <main id="main">
 <section class="top">
 <p class="tag"><i></i>{words["tag"]}</p>

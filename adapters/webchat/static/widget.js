@@ -1,5 +1,5 @@
-// <support-chat>: the customer's side of the live chat. Nothing is stored and no socket opened before the visitor writes. What was typed
-// waits in an outbox until the desk has it; what was said is pulled from a cursor: a lost line costs time and never a message.
+// The customer's side of the live chat. Nothing is stored and no socket opened before the visitor writes. What was typed waits in an
+// outbox until the desk has it; what was said is pulled from a cursor: a lost line costs time and never a message.
 (() => {
   "use strict";
   if (customElements.get("support-chat")) return;
@@ -21,11 +21,10 @@
     close: "m6 6 12 12M18 6 6 18", send: "M4 12 3 4l18 8-18 8 1-8Zm0 0h8", menu: "M5 12h.01M12 12h.01M19 12h.01",
   };
   const STYLE = `
-:host{all:initial;display:contents;color-scheme:light dark}:host([theme=light]){color-scheme:light}:host([theme=dark]){color-scheme:dark}
-*{box-sizing:border-box}[hidden]{display:none!important}
-.r{--bg:light-dark(#fff,#141a26);--ink:light-dark(#131a29,#edf1f9);--soft:light-dark(#556078,#a7b2c8);--bub:light-dark(#eef1f6,#232c3e);
+:host{display:contents}*{box-sizing:border-box}[hidden]{display:none!important}
+.r{all:initial;display:contents;color-scheme:light dark;--bg:light-dark(#fff,#141a26);--ink:light-dark(#131a29,#edf1f9);--soft:light-dark(#556078,#a7b2c8);--bub:light-dark(#eef1f6,#232c3e);
 --line:light-dark(#d5dce8,#3a465e);--bad:light-dark(#b3261e,#ffb4ab);--a:light-dark(var(--bl),var(--bd));
-font:15px/1.45 system-ui,"Segoe UI",Roboto,"Noto Sans",sans-serif;color:var(--ink)}
+font:15px/1.45 system-ui,"Segoe UI",Roboto,"Noto Sans",sans-serif;color:var(--ink)}:host([theme=light]) .r{color-scheme:light}:host([theme=dark]) .r{color-scheme:dark}
 button,textarea{font:inherit;color:inherit;margin:0}button{cursor:pointer;background:none;border:0;padding:0}
 :focus-visible{outline:3px solid var(--a);outline-offset:2px}
 svg{display:block;width:24px;height:24px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
@@ -33,29 +32,29 @@ svg{display:block;width:24px;height:24px;fill:none;stroke:currentColor;stroke-wi
 .l{inset-block-end:20px;width:60px;height:60px;display:grid;place-items:center;border-radius:50%;background:var(--b);color:var(--on);
 border:1px solid color-mix(in srgb,var(--on) 35%,transparent);box-shadow:0 6px 24px #0006}.l svg{width:28px;height:28px}
 .u{position:absolute;inset-block-start:-4px;inset-inline-end:-4px;min-width:24px;padding:2px 6px;border-radius:12px;background:#b3261e;color:#fff;font-size:13px;
-font-weight:700;text-align:center;border:2px solid #fff;line-height:16px}
+font-weight:600;text-align:center;border:2px solid #fff}
 dialog{inset-block:auto 92px;inset-inline-start:auto;margin:0;padding:0;border:1px solid var(--line);width:392px;max-width:calc(100vw - 40px);
-height:660px;max-height:calc(100dvh - 112px);border-radius:18px;background:var(--bg);color:inherit;box-shadow:0 16px 56px #0005;overflow:hidden;flex-direction:column}
-dialog[open]{display:flex;animation:in .18s ease-out}@keyframes in{from{transform:translateY(14px)}}
+height:660px;max-height:calc(100dvh - 112px);border-radius:18px;background:var(--bg);color:inherit;box-shadow:0 6px 24px #0006;overflow:hidden;flex-direction:column}
+dialog[open]{display:flex;animation:in .2s}@keyframes in{from{transform:translateY(14px)}}
 .h{display:flex;align-items:center;gap:4px;padding:12px;padding-inline-start:18px;background:var(--b);color:var(--on)}
-h2{flex:1;min-width:0;margin:0;font-size:17px;font-weight:650;overflow-wrap:anywhere}
+h2{flex:1;min-width:0;margin:0;font-size:17px;font-weight:600;overflow-wrap:anywhere}
 .h button{width:40px;height:40px;display:grid;place-items:center;border-radius:10px}.h button:hover{background:color-mix(in srgb,var(--on) 16%,transparent)}
 .h :focus-visible{outline-color:var(--on);outline-offset:-3px}
-.n{position:absolute;inset-block-start:60px;inset-inline-end:10px;z-index:2;min-width:200px;padding:6px;display:grid;background:var(--bg);border:1px solid var(--line);border-radius:12px;box-shadow:0 8px 28px #0004}
+.n{position:absolute;inset-block-start:60px;inset-inline-end:10px;z-index:2;min-width:200px;padding:6px;display:grid;background:var(--bg);border:1px solid var(--line);border-radius:12px;box-shadow:0 6px 24px #0006}
 .n button{padding:9px 12px;text-align:start;border-radius:8px}.n button:hover{background:var(--bub)}.n hr{width:100%;margin:4px 0;border:0;border-top:1px solid var(--line)}
 .s{padding:7px 18px;background:var(--bub);font-size:13px}.s:empty{padding:0}
 .g{flex:1;position:relative;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:16px 16px 8px;display:flex;flex-direction:column;gap:10px}.g:focus-visible{outline-offset:-3px}
 .m{display:flex;flex-direction:column;align-items:start;max-width:88%}.m.you{align-self:end;align-items:end}
-.b{padding:9px 13px;border-radius:16px;border-end-start-radius:5px;background:var(--bub);overflow-wrap:anywhere;border:1px solid transparent;max-width:100%}
-.you .b{background:var(--b);color:var(--on);border-radius:16px;border-end-end-radius:5px;white-space:pre-wrap}
+.b{padding:9px 13px;border-radius:16px;border-end-start-radius:5px;background:var(--bub);overflow-wrap:anywhere;max-width:100%}
+.you .b{background:var(--b);color:var(--on);border-radius:16px 16px 5px;white-space:pre-wrap}
 .b>*{margin:0}.b>*+*{margin-block-start:8px}.b ul,.b ol{padding-inline-start:22px}.b li+li{margin-block-start:3px}
 .b a{color:var(--a)}.b code{font:.92em ui-monospace,Menlo,monospace;padding:1px 5px;border-radius:5px;background:color-mix(in srgb,var(--ink) 9%,transparent)}
 .t{margin:3px 4px 0;font-size:12px;color:var(--soft)}.t.bad{color:var(--bad)}.t button{min-height:24px;padding:0 4px;color:var(--a);font-weight:600;text-decoration:underline}
 .c{display:flex;flex-wrap:wrap;gap:7px;margin-block-start:8px}
-.c button{min-height:36px;padding:6px 14px;border:1px solid var(--a);border-radius:18px;color:var(--a);font-weight:550;text-align:start;overflow-wrap:anywhere}
+.c button{min-height:36px;padding:6px 14px;border:1px solid var(--a);border-radius:18px;color:var(--a);font-weight:600;text-align:start;overflow-wrap:anywhere}
 .c button:not([aria-disabled]):hover{background:var(--bub)}.c [aria-disabled]{border-color:var(--line);color:var(--soft);cursor:default}
 .c [aria-pressed=true]{background:var(--bub);color:var(--ink)}.c [aria-pressed=true]:before{content:"✓ "}
-.w{align-self:start;display:flex;gap:5px;padding:13px 15px}.w i{width:7px;height:7px;border-radius:50%;background:var(--soft);animation:w 1.2s infinite}.w i+i{animation-delay:.15s}.w i+i+i{animation-delay:.3s}
+.w{align-self:start;display:flex;gap:5px;padding:13px 15px}.w i{width:7px;height:7px;border-radius:50%;background:var(--soft);animation:w 1.2s infinite}.w i+i{animation-delay:.2s}.w i+i+i{animation-delay:.4s}
 @keyframes w{30%{transform:translateY(-4px)}60%{transform:none}}
 .j{position:absolute;inset-block-end:86px;inset-inline:0;margin:auto;width:max-content;min-height:32px;padding:4px 14px;border-radius:16px;background:var(--ink);color:var(--bg);font-size:13px}
 form{display:flex;align-items:end;gap:8px;padding:8px 12px 4px}
@@ -125,8 +124,6 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     keys(start = "") { return Object.keys(this.items).filter((key) => key.startsWith(this.prefix + start)).map((key) => key.slice(this.prefix.length)); }
   }
   const id = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const TAB = id();
-  const ADOPT = 20000; // without Web Locks a tab sends what it wrote, and after so long also what a closed tab left
 
   class SupportChat extends HTMLElement {
     static observedAttributes = ["color", "locale"];
@@ -166,7 +163,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.label(); this.launcher.focus(); this.emit("close");
     }
     async ask(text) { await this.open(); this.put({ text }); }
-    /** A signed proof of who the visitor is, or a function that fetches a fresh one; used at once in a chat, otherwise when one starts. */
+    /** A signed proof of who the visitor is, or a function that fetches one; used once there is a chat. */
     async identify(proof) { this.proof = typeof proof === "function" ? proof : () => proof; this.proved = false; await this.drain(); }
     async logout() {
       const token = this.store.get("token");
@@ -287,7 +284,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     suggest() { if (this.greeting.lastChild) this.greeting.lastChild.hidden = this.lines.size > 0; }
     when(at) {
       const day = new Date(at).toDateString() !== new Date().toDateString();
-      // One formatter for all: making one per message is what makes a long chat slow to open.
+      // One formatter for all: one per message makes a long chat slow to open.
       const format = day ? (this.date ??= new Intl.DateTimeFormat(this.ui, { dateStyle: "medium", timeStyle: "short" })) : (this.time ??= new Intl.DateTimeFormat(this.ui, { timeStyle: "short" }));
       return format.format(at);
     }
@@ -306,7 +303,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       node.append(node.stamp);
       return node;
     }
-    /** A line of the log or of the outbox, in its place: the desk's number decides, what has none yet comes last. */
+    /** A line of the log or the outbox, placed by the desk's number; what has none yet comes last. */
     show(line) {
       let node = this.lines.get(line.id);
       if (!node) this.lines.set(line.id, (node = this.bubble(line)));
@@ -359,7 +356,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     /** Everything a visitor says goes through the outbox: stored first, drawn at once, sent until the desk has it. */
     put(said) {
       this.build();
-      const item = { id: id(), at: (this.lastAt = Math.max(Date.now(), this.lastAt + 1)), tab: TAB, locale: this.ui, ...said };
+      const item = { id: id(), at: (this.lastAt = Math.max(Date.now(), this.lastAt + 1)), locale: this.ui, ...said };
       this.store.set(`out:${item.id}`, JSON.stringify(item));
       this.note = "";
       this.sync();
@@ -399,7 +396,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       try {
         while (this.stale) {
           this.stale = false;
-          // One tab sends at a time, so that two tabs keep one order.
+          // One tab sends at a time, where there are locks; two at once would send each message twice, which the desk notices.
           await (navigator.locks ? navigator.locks.request(`${this.store.prefix}out`, () => this.empty()) : this.empty());
         }
       } finally { this.draining = false; }
@@ -410,13 +407,13 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       for (;;) {
         const token = this.store.get("token");
         if (token && this.proof && !this.proved && !(await this.prove(token))) return;
-        const item = this.queue().find((one) => !one.failed && (navigator.locks || one.tab === TAB || Date.now() - one.at > ADOPT));
+        const item = this.queue().find((one) => !one.failed);
         if (!item || epoch !== this.epoch) return;
         if (!token) {
           if (!(await this.begin(epoch))) return;
           continue;
         }
-        const { id: client_id, at, tab, tried, ...said } = item;
+        const { id: client_id, at, tried, ...said } = item;
         const got = await this.call("POST", "messages", { client_id, ...said }, token);
         if (epoch !== this.epoch) return;
         if (got.ok) {
@@ -436,7 +433,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
         }
       }
     }
-    /** A session, made when the first message is sent. A proof that is not accepted must not keep anybody from writing: it is left out. */
+    /** A session, for the first message. A proof that is not accepted must not keep anybody from writing. */
     async begin(epoch) {
       const jwt = this.proof && (await this.evidence());
       let got = await this.call("POST", "sessions", { locale: this.ui, ...(jwt && { jwt }) });
@@ -467,7 +464,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     }
     later(after) {
       clearTimeout(this.again);
-      // Full jitter: after a restart of the desk its customers must not all come back at the same moment.
+      // Full jitter: when the desk is back its customers must not all come at once.
       const pause = Math.random() * Math.min(8000, 500 * 2 ** this.tries++);
       this.again = setTimeout(() => { this.reach(); this.drain(); }, Math.max(pause, (after ?? 0) * 1000));
     }
@@ -574,7 +571,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       else if (answer) this.jump.hidden = false;
       this.read();
     }
-    /** The chat speaks the language of the conversation, unless the page wants one that the desk does not have. */
+    /** Speak the language of the conversation, unless the page wants one that the desk does not have. */
     follow() { if (this.locale && this.locale !== this.ui && this.config?.locales.includes(this.ui)) this.speak(this.locale); }
     read() {
       if (this.dialog?.open && !document.hidden && this.cursor) this.store.set("seen", this.cursor);
