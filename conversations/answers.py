@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -31,23 +31,21 @@ FORMAT = 1
 _WEIGHTS = (1.0, 1.5, 0.25)
 """Of the blocks of terms: stems with their pairs, character n-grams, concepts."""
 _FULL = sum(weight * weight for weight in _WEIGHTS)
-_STRENGTH = 50.0
+_STRENGTH = 25.0
 """C of the logistic regression: how closely the phrases are fitted."""
 _LEANING = 0.2
 """How far the ranking may lean to topics that are broad. The confidence may not: a leaning would hand unknown questions to them."""
-_STEPS, _FOLD_STEPS = 200, 80
+_STEPS = 90
 _OFFERED = 3
 _CACHED = 4000
 _NO_CONCEPT, _FOREIGN_CONCEPT = -1, -2
 
-_FOLDS, _FOLDS_OF_MANY = 5, 3
-_MANY = 1500
-"""Phrases from which the self-measurement takes fewer folds, to keep learning short."""
-_HIDDEN_ANSWERED = 0.07
+_PARTS = 5
+"""In so many parts a knowledge base is hidden from itself."""
+_HIDDEN_ANSWERED = 0.05
 """Share of the questions about a hidden topic that may still be answered: sets where an answer begins."""
-_EAGER_ANSWERED = 0.15
+_HIDDEN_ANSWERED_EAGERLY = 0.1
 _HIDDEN_OFFERED = 0.5
-_RIGHT_LOST = 0.1
 _PRIOR_COUNT = 40
 """The shipped figures weigh as much as so many phrases of the knowledge base."""
 
@@ -88,18 +86,15 @@ class _Scorer:
         self.lean = lean
 
     @classmethod
-    def train(cls, likeness: Floats, starts: Sequence[int], steps: int) -> _Scorer:
-        """`likeness` is phrases x phrases; `starts[t]:starts[t + 1]` are the phrases of topic t."""
-        sizes = np.diff(starts)
-        belongs = np.repeat(np.eye(len(sizes), dtype=np.float32), sizes, axis=0)
-        ranking = _solve(likeness, belongs, _LEANING, steps)
-        evidence = _solve(likeness, belongs, 0.0, steps)
-        middles = [1 / math.sqrt(float(likeness[a:b, a:b].sum()) * _FULL) for a, b in pairwise(starts)]
-        rows = np.hstack([ranking, evidence, belongs * np.array(middles, np.float32)])
-        return cls(rows, np.float32(_LEANING) * ranking.sum(0))
+    def of(cls, likeness: Floats, starts: Sequence[int], ranking: Floats, evidence: Floats, leaning: float) -> _Scorer:
+        """From solved weights, phrases x topics. `starts[t]:starts[t + 1]` are the phrases of topic t. Rows come out per phrase."""
+        middles = np.zeros_like(evidence)
+        for topic, (first, end) in enumerate(pairwise(starts)):
+            middles[first:end, topic] = 1 / math.sqrt(float(likeness[first:end, first:end].sum()) * _FULL)
+        return cls(np.hstack([ranking, evidence, middles]), np.float32(leaning) * ranking.sum(0))
 
-    def judge(self, scores: Floats) -> tuple[Floats, int, tuple[float, ...]]:
-        """From a question's three scores per topic: the ranking, the winner, and the signs of a good match (see `gate.SIGNALS`)."""
+    def judge(self, scores: Floats) -> tuple[Floats, int, gate.Signs]:
+        """From a question's three scores per topic: the ranking, the winner, and the signs of a good match ."""
         topics = self.lean.size
         ranking = scores[:topics] + self.lean
         winner = int(ranking.argmax())
@@ -107,12 +102,10 @@ class _Scorer:
         own = float(odds[winner])
         # "None of them" stands by with a score of nought.
         total = 1.0 + float(odds.sum())
-        odds[winner] = 0.0
-        signs = (
-            math.log(own / (total - own)),
-            (own - float(odds.max())) / total,
-            math.log(own),
-            float(scores[2 * topics + winner]),
+        signs = gate.Signs(
+            log_odds=math.log(own / (total - own)),
+            score=math.log(own),
+            centroid=float(scores[2 * topics + winner]),
         )
         return ranking, winner, signs
 
@@ -168,15 +161,20 @@ class Answers:
             confidence=gate.chance(weighed),
         )
 
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """The locales that `language` can tell."""
+        return self._teller.locales
+
     def language(self, text: str) -> str:
         return self._teller.tell(text)
 
-    def signs(self, text: str) -> tuple[str, tuple[float, ...]] | None:
+    def signs(self, text: str) -> tuple[str, gate.Signs] | None:
         """The best topic and the signs that the gate weighs, for learning its weights; None when no word is known."""
         judged = self._judged(text)
         return None if judged is None else (self._names[judged[1]], judged[2])
 
-    def _judged(self, text: str) -> tuple[Floats, int, tuple[float, ...]] | None:
+    def _judged(self, text: str) -> tuple[Floats, int, gate.Signs] | None:
         found = words(text)
         if not self._names:
             return None
@@ -350,69 +348,65 @@ def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:
     starts = [0, *np.cumsum(list(sizes.values()), dtype=np.intp).tolist()]
     corpus = _Corpus([terms for _, terms in read])
     likeness = corpus.likeness()
-    scorer = _Scorer.train(likeness, starts, _STEPS)
+    owner = np.repeat(np.arange(len(sizes)), np.diff(starts))
+    ranking, evidence = _solve(likeness, owner, _LEANING, _STEPS), _solve(likeness, owner, 0.0, _STEPS)
+    scorer = _Scorer.of(likeness, starts, ranking, evidence, _LEANING)
     return Answers(
         list(sizes),
         [topic in eager for topic in sizes],
         corpus.tables,
         corpus.rarity,
         _Scorer(corpus.fold(scorer.rows), scorer.lean),
-        _find_zones(likeness, starts),
+        _find_zones(likeness, owner),
         LanguageTeller.learn((phrase.locale, phrase.text) for phrase, _ in read),
     )
 
 
-def _find_zones(likeness: Floats, starts: Sequence[int]) -> _Zones:
+def _find_zones(likeness: Floats, owner: Indices) -> _Zones:
     """Measures the knowledge base on itself; no list of questions that it cannot answer is needed.
 
-    Topics are hidden in turn and their phrases asked: each is then a question about something that nobody wrote. And phrases are hidden
-    in turn: each is then a question about something that is known.
+    Topics are hidden in turn and their phrases asked: each is then a question about something that nobody wrote.
     """
-    topics = len(starts) - 1
-    owner = np.repeat(np.arange(topics), np.diff(starts))
-    place = np.arange(owner.size) - np.asarray(starts, np.intp)[owner]
-    parts = _FOLDS if owner.size <= _MANY else _FOLDS_OF_MANY
-    # With few topics, hiding one takes away too much of what the others are told from.
-    hidden = [weighed for _, _, weighed in _ask_hidden(likeness, owner, owner % parts)] if topics > parts else []
-    right = [weighed for topic, found, weighed in _ask_hidden(likeness, owner, (place + owner) % parts) if topic == found]
-    answer = _quantile(hidden, 1 - _HIDDEN_ANSWERED, gate.ANSWER_FROM)
-    eager = min(answer, _quantile(hidden, 1 - _EAGER_ANSWERED, gate.ANSWER_FROM))
-    offer = min(eager, _quantile(hidden, 1 - _HIDDEN_OFFERED, gate.OFFER_FROM), _quantile(right, _RIGHT_LOST, gate.OFFER_FROM))
-    return _Zones(answer, eager, offer)
+    topics = int(owner.max(initial=-1)) + 1
+    weighed: list[float] = []
+    # With few topics, hiding some takes away too much of what the others are told from.
+    for part in range(_PARTS if topics > _PARTS else 0):
+        kept, asked = np.flatnonzero(owner % _PARTS != part), np.flatnonzero(owner % _PARTS == part)
+        _, left, sizes = np.unique(owner[kept], return_inverse=True, return_counts=True)
+        without = likeness[np.ix_(kept, kept)]
+        weights = _solve(without, left, 0.0, _STEPS)
+        scorer = _Scorer.of(without, [0, *np.cumsum(sizes).tolist()], weights, weights, 0.0)
+        weighed += [gate.weigh(scorer.judge(scores)[2]) for scores in likeness[np.ix_(asked, kept)] @ scorer.rows]
+    if not weighed:
+        return _Zones(gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
+    shipped = (gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
+    found = [float(np.quantile(weighed, 1 - passed)) for passed in (_HIDDEN_ANSWERED, _HIDDEN_ANSWERED_EAGERLY, _HIDDEN_OFFERED)]
+    # A small knowledge base says little about itself: it is drawn to what holds for others.
+    return _Zones(
+        *((own * len(weighed) + other * _PRIOR_COUNT) / (len(weighed) + _PRIOR_COUNT) for own, other in zip(found, shipped, strict=True))
+    )
 
 
-def _ask_hidden(likeness: Floats, owner: Indices, part: Indices) -> Iterator[tuple[int, int, float]]:
-    """Asks the phrases of each part of a knowledge base without that part: (their topic, the topic found, the weighed number)."""
-    for number in np.unique(part).tolist():
-        kept = np.flatnonzero(part != number)
-        topics, sizes = np.unique(owner[kept], return_counts=True)
-        if topics.size < 2:
-            continue
-        scorer = _Scorer.train(likeness[np.ix_(kept, kept)], [0, *np.cumsum(sizes).tolist()], _FOLD_STEPS)
-        asked = np.flatnonzero(part == number)
-        for at, scores in zip(asked.tolist(), likeness[np.ix_(asked, kept)] @ scorer.rows, strict=True):
-            _, winner, signs = scorer.judge(scores)
-            yield int(owner[at]), int(topics[winner]), gate.weigh(signs)
-
-
-def _solve(likeness: Floats, belongs: Floats, leaning: float, steps: int) -> Floats:
+def _solve(likeness: Floats, owner: Indices, leaning: float, steps: int) -> Floats:
     """Multinomial logistic regression over a likeness matrix, by accelerated gradient steps (Nesterov).
 
-    Returns a weight for each phrase and topic. Scores are `similar @ weights`, plus `leaning * weights.sum(0)` as a regularised intercept.
+    `owner` is the topic of each phrase. Returns a weight for each phrase and topic. Scores are `similar @ weights`, plus
+    `leaning * weights.sum(0)` as a regularised intercept.
     """
-    kernel = likeness + np.float32(leaning)
-    probe = np.ones(len(kernel), np.float32)
-    largest = 1.0
-    for _ in range(12):
-        probe = np.asarray(kernel @ probe, np.float32)
-        largest = float(np.linalg.norm(probe))
-        probe /= np.float32(largest)
-    step = np.float32(1 / (1 + _STRENGTH * largest * 0.5))
+    if not owner.size:
+        return np.zeros((0, 0), np.float32)
+    belongs = np.eye(int(owner.max()) + 1, dtype=np.float32)[owner]
+    kernel: Floats = (likeness + leaning).astype(np.float32)
+    # What all phrases share is steeper than everything else and would keep every step short: along it, steps have a length of their own.
+    shared, steepest = _steepest(kernel, np.ones(len(kernel), np.float32), None)
+    _, next_steepest = _steepest(kernel, belongs[:, 0] - np.float32(0.5), shared)
+    step = np.float32(1 / (1 + _STRENGTH * 0.5 * next_steepest))
+    shorter = np.float32(1 / (1 + _STRENGTH * 0.5 * steepest)) - step
     weights: Floats = np.zeros_like(belongs)
-    ahead = weights
+    ahead: Floats = weights
     momentum = 1.0
     for _ in range(steps):
-        slope = kernel @ ahead
+        slope: Floats = kernel @ ahead
         slope -= slope.max(1, keepdims=True)
         np.exp(slope, out=slope)
         slope /= slope.sum(1, keepdims=True)
@@ -420,17 +414,23 @@ def _solve(likeness: Floats, belongs: Floats, leaning: float, steps: int) -> Flo
         slope *= _STRENGTH
         slope += ahead
         moved: Floats = ahead - step * slope
-        following = (1 + math.sqrt(1 + 4 * momentum * momentum)) / 2
-        ahead = moved + np.float32((momentum - 1) / following) * (moved - weights)
+        moved -= np.outer(shared, shorter * (shared @ slope))
+        following: float = (1 + math.sqrt(1 + 4 * momentum * momentum)) / 2
+        ahead = moved + (moved - weights) * np.float32((momentum - 1) / following)
         weights, momentum = moved, following
     return weights
 
 
-def _quantile(values: Sequence[float], share: float, shipped: float) -> float:
-    """A quantile, drawn to the shipped value where there are few values."""
-    if not values:
-        return shipped
-    return (float(np.quantile(values, share)) * len(values) + shipped * _PRIOR_COUNT) / (len(values) + _PRIOR_COUNT)
+def _steepest(kernel: Floats, start: Floats, without: Floats | None) -> tuple[Floats, float]:
+    """The direction of the largest eigenvalue, and that value, a little too large rather than too small; `without` is left aside."""
+    direction, value = start, 0.0
+    for _ in range(15):
+        if without is not None:
+            direction = direction - without * (without @ direction)
+        direction = kernel @ direction
+        value = float(np.linalg.norm(direction))
+        direction /= np.float32(value or 1.0)
+    return direction, value * 1.05
 
 
 def _pack(names: Iterable[str]) -> NDArray[np.uint8]:

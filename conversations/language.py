@@ -65,10 +65,7 @@ class LanguageTeller:
 
     def tell(self, text: str) -> str:
         """The locale, or "" when unsure."""
-        return self.tell_words(text, words(text))
-
-    def tell_words(self, text: str, found: Sequence[str]) -> str:
-        """As `tell`, for a text whose words are known already."""
+        found = words(text)
         if len(self.locales) < 2:
             return self.locales[0] if self.locales and any(self.evidence.get("w" + word) for word in found) else ""
         sums = [0.0] * len(self.locales)
