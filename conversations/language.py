@@ -17,6 +17,8 @@ _FUNCTION_COUNT = 4
 _WORD_LIMIT = 3.0
 _SHAPE_LIMIT = 1.2
 _SMOOTHING = 0.4
+_SHAPELY = 4
+"""Letters that a word needs before its shape says anything: `ok` is at home everywhere."""
 
 Evidence = dict[str, tuple[float, ...]]
 
@@ -82,6 +84,8 @@ class LanguageTeller:
         return self.locales[sums.index(best)] if best - second >= SURE else ""
 
     def _by_shape(self, word: str) -> Sequence[float]:
+        if len(word) < _SHAPELY:
+            return ()
         known = [odds for odds in (self.evidence.get("g" + shape) for shape in _shapes(word)) if odds]
         if not known:
             return ()
