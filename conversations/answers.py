@@ -18,26 +18,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conversations import gate
-from conversations.features import Reader, Terms, pairs_of, words
+from conversations.corpus import FULL, WEIGHTS, Corpus, Floats
+from conversations.features import Reader, pairs_of, words
 from conversations.knowledge import Verdict, Zone
 from conversations.language import LanguageTeller
-
-Floats = NDArray[np.float32]
-Indices = NDArray[np.intp]
+from conversations.regression import Indices, solve
+from conversations.spelling import Speller
 
 FORMAT = 1
 """Of the arrays that `dump` gives. Raised whenever features or arrays change, so that an older file is learnt anew."""
 
-_WEIGHTS = (1.0, 1.5, 0.25)
-"""Of the blocks of terms: stems with their pairs, character n-grams, concepts."""
-_FULL = sum(weight * weight for weight in _WEIGHTS)
-_STRENGTH = 25.0
-"""C of the logistic regression: how closely the phrases are fitted."""
 _LEANING = 0.2
 """How far the ranking may lean to topics that are broad. The confidence may not: a leaning would hand unknown questions to them."""
-_STEPS = 90
 _OFFERED = 3
-_CACHED = 4000
+_CACHED = 2000
+"""Words whose terms are remembered. People use few: most questions are then read without looking at a single letter."""
 _NO_CONCEPT, _FOREIGN_CONCEPT = -1, -2
 
 _PARTS = 5
@@ -90,7 +85,7 @@ class _Scorer:
         """From solved weights, phrases x topics. `starts[t]:starts[t + 1]` are the phrases of topic t. Rows come out per phrase."""
         middles = np.zeros_like(evidence)
         for topic, (first, end) in enumerate(pairwise(starts)):
-            middles[first:end, topic] = 1 / math.sqrt(float(likeness[first:end, first:end].sum()) * _FULL)
+            middles[first:end, topic] = 1 / math.sqrt(float(likeness[first:end, first:end].sum()) * FULL)
         return cls(np.hstack([ranking, evidence, middles]), np.float32(leaning) * ranking.sum(0))
 
     def judge(self, scores: Floats) -> tuple[Floats, int, gate.Signs]:
@@ -125,7 +120,7 @@ class _Known(NamedTuple):
 class Answers:
     """The matcher of one knowledge base. Nothing changes after learning but a cache of words: use it from one thread at a time."""
 
-    __slots__ = ("_cache", "_eager", "_names", "_rarity", "_reader", "_scorer", "_tables", "_teller", "_unseen", "_zones")
+    __slots__ = ("_cache", "_eager", "_names", "_rarity", "_reader", "_scorer", "_speller", "_tables", "_teller", "_unseen", "_zones")
 
     def __init__(
         self,
@@ -135,6 +130,7 @@ class Answers:
         rarity: Floats,
         scorer: _Scorer,
         zones: _Zones,
+        speller: Speller,
         teller: LanguageTeller,
     ) -> None:
         self._names = tuple(names)
@@ -144,6 +140,7 @@ class Answers:
         self._unseen = max(self._rarity, default=1.0)
         self._scorer = scorer
         self._zones = zones
+        self._speller = speller
         self._teller = teller
         self._reader = Reader()
         self._cache: dict[str, _Known] = {}
@@ -213,9 +210,9 @@ class Answers:
         ids: list[int] = []
         factors: list[float] = []
         for weight, block, missing in (
-            (_WEIGHTS[0], stems, missing_stems),
-            (_WEIGHTS[1], grams, missing_grams),
-            (_WEIGHTS[2], concepts, missing_concepts),
+            (WEIGHTS[0], stems, missing_stems),
+            (WEIGHTS[1], grams, missing_grams),
+            (WEIGHTS[2], concepts, missing_concepts),
         ):
             if block:
                 squares = sum([self._rarity[number] for number in block]) + missing * self._unseen
@@ -224,8 +221,10 @@ class Answers:
         return self._scorer.judge(np.array(factors, np.float32) @ self._scorer.rows[ids])
 
     def _look_up(self, word: str) -> _Known:
-        parts = self._reader.word(word)
         stems, grams, concepts = self._tables
+        parts = self._reader.word(word)
+        if parts.english not in stems and parts.spanish not in stems and (meant := self._speller.near(word)):
+            parts = self._reader.word(meant)
         both = {parts.english, parts.spanish}
         seen_stems = tuple(sorted([stems[stem] for stem in both if stem in stems]))
         seen_grams = tuple(sorted([grams[gram] for gram in parts.grams if gram in grams]))
@@ -255,6 +254,7 @@ class Answers:
             "rows": self._scorer.rows,
             "lean": self._scorer.lean,
             "zones": np.array(self._zones, np.float64),
+            "vocabulary": _pack(self._speller.words),
             "locales": _pack(self._teller.locales),
             "evidence": _pack(evidence),
             "odds": np.array([self._teller.evidence[key] for key in evidence], np.float64).reshape(
@@ -270,7 +270,7 @@ class Answers:
                 raise StaleArrays("the answers were saved by another version")
             tables: list[dict[str, int]] = []
             first = 0
-            for block in range(len(_WEIGHTS)):
+            for block in range(len(WEIGHTS)):
                 terms = _unpack(arrays[f"terms{block}"])
                 tables.append(dict(zip(terms, range(first, first + len(terms)), strict=True)))
                 first += len(terms)
@@ -282,57 +282,11 @@ class Answers:
                 arrays["rarity"],
                 _Scorer(arrays["rows"], arrays["lean"]),
                 _Zones(*arrays["zones"].tolist()),
+                Speller(_unpack(arrays["vocabulary"])),
                 LanguageTeller(tuple(_unpack(arrays["locales"])), odds),
             )
         except KeyError as missing:
             raise StaleArrays(f"the saved answers lack {missing}") from None
-
-
-class _Corpus:
-    """All phrases as weighted terms: a sparse matrix, phrase by phrase."""
-
-    def __init__(self, texts: Sequence[Terms]) -> None:
-        self.tables: list[dict[str, int]] = []
-        """Per block: term -> its number, which runs on over the blocks."""
-        squares: list[float] = []
-        for block in range(len(_WEIGHTS)):
-            # Sorted: a set's order differs from run to run, and equal phrases must give equal arrays.
-            occurrences = Counter(term for terms in texts for term in sorted(terms.block(block)))
-            self.tables.append({term: len(squares) + i for i, term in enumerate(occurrences)})
-            squares += [(math.log((1 + len(texts)) / (1 + n)) + 1) ** 2 for n in occurrences.values()]
-        self.rarity = np.array(squares, np.float32)
-        """Per term: squared inverse document frequency. How often a term stands within one text is not counted."""
-        numbers: list[int] = []
-        values: list[float] = []
-        self.ends = [0]
-        for terms in texts:
-            for block, (weight, table) in enumerate(zip(_WEIGHTS, self.tables, strict=True)):
-                here = sorted(map(table.__getitem__, terms.block(block)))
-                length = math.sqrt(sum(squares[number] for number in here))
-                numbers += here
-                values += [weight * math.sqrt(squares[number]) / length for number in here]
-            self.ends.append(len(numbers))
-        self.numbers = np.array(numbers, np.intp)
-        self.values = np.array(values)
-
-    def likeness(self) -> Floats:
-        """Phrases x phrases: the weighed cosines, `_FULL` for a phrase with itself."""
-        likeness = np.empty((len(self.ends) - 1, len(self.ends) - 1), np.float32)
-        for row, (first, end) in zip(likeness, pairwise(self.ends), strict=True):
-            dense = np.zeros(self.rarity.size)
-            dense[self.numbers[first:end]] = self.values[first:end]
-            row[:] = np.add.reduceat(dense[self.numbers] * self.values, self.ends[:-1])
-        return likeness
-
-    def fold(self, rows: Floats) -> Floats:
-        """From a row of scores per phrase to one per term, so that a question need not be compared with phrases at all."""
-        phrase = np.repeat(np.arange(len(self.ends) - 1), np.diff(self.ends))
-        # The question carries the rarity of its terms as well; its length is not known before it is asked.
-        carried = self.values * np.sqrt(self.rarity)[self.numbers]
-        folded = np.empty((self.rarity.size, rows.shape[1]), np.float32)
-        for column in range(rows.shape[1]):
-            folded[:, column] = np.bincount(self.numbers, carried * rows[phrase, column], self.rarity.size)
-        return folded
 
 
 def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:
@@ -342,14 +296,14 @@ def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:
     word in it is passed over.
     """
     reader = Reader()
-    read = [(phrase, reader.terms(words(phrase.text))) for phrase in sorted(phrases, key=lambda phrase: phrase.topic)]
-    read = [(phrase, terms) for phrase, terms in read if terms.stems]
+    read = [(phrase, found) for phrase in sorted(phrases, key=lambda phrase: phrase.topic) if (found := words(phrase.text))]
     sizes = Counter(phrase.topic for phrase, _ in read)
     starts = [0, *np.cumsum(list(sizes.values()), dtype=np.intp).tolist()]
-    corpus = _Corpus([terms for _, terms in read])
+    corpus = Corpus([reader.terms(found) for _, found in read])
+    frequent = Counter(word for _, found in read for word in found)
     likeness = corpus.likeness()
     owner = np.repeat(np.arange(len(sizes)), np.diff(starts))
-    ranking, evidence = _solve(likeness, owner, _LEANING, _STEPS), _solve(likeness, owner, 0.0, _STEPS)
+    ranking, evidence = solve(likeness, owner, _LEANING), solve(likeness, owner, 0.0)
     scorer = _Scorer.of(likeness, starts, ranking, evidence, _LEANING)
     return Answers(
         list(sizes),
@@ -358,6 +312,7 @@ def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:
         corpus.rarity,
         _Scorer(corpus.fold(scorer.rows), scorer.lean),
         _find_zones(likeness, owner),
+        Speller(sorted(frequent, key=lambda word: (-frequent[word], word))),
         LanguageTeller.learn((phrase.locale, phrase.text) for phrase, _ in read),
     )
 
@@ -374,7 +329,7 @@ def _find_zones(likeness: Floats, owner: Indices) -> _Zones:
         kept, asked = np.flatnonzero(owner % _PARTS != part), np.flatnonzero(owner % _PARTS == part)
         _, left, sizes = np.unique(owner[kept], return_inverse=True, return_counts=True)
         without = likeness[np.ix_(kept, kept)]
-        weights = _solve(without, left, 0.0, _STEPS)
+        weights = solve(without, left, 0.0)
         scorer = _Scorer.of(without, [0, *np.cumsum(sizes).tolist()], weights, weights, 0.0)
         weighed += [gate.weigh(scorer.judge(scores)[2]) for scores in likeness[np.ix_(asked, kept)] @ scorer.rows]
     if not weighed:
@@ -385,52 +340,6 @@ def _find_zones(likeness: Floats, owner: Indices) -> _Zones:
     return _Zones(
         *((own * len(weighed) + other * _PRIOR_COUNT) / (len(weighed) + _PRIOR_COUNT) for own, other in zip(found, shipped, strict=True))
     )
-
-
-def _solve(likeness: Floats, owner: Indices, leaning: float, steps: int) -> Floats:
-    """Multinomial logistic regression over a likeness matrix, by accelerated gradient steps (Nesterov).
-
-    `owner` is the topic of each phrase. Returns a weight for each phrase and topic. Scores are `similar @ weights`, plus
-    `leaning * weights.sum(0)` as a regularised intercept.
-    """
-    if not owner.size:
-        return np.zeros((0, 0), np.float32)
-    belongs = np.eye(int(owner.max()) + 1, dtype=np.float32)[owner]
-    kernel: Floats = (likeness + leaning).astype(np.float32)
-    # What all phrases share is steeper than everything else and would keep every step short: along it, steps have a length of their own.
-    shared, steepest = _steepest(kernel, np.ones(len(kernel), np.float32), None)
-    _, next_steepest = _steepest(kernel, belongs[:, 0] - np.float32(0.5), shared)
-    step = np.float32(1 / (1 + _STRENGTH * 0.5 * next_steepest))
-    shorter = np.float32(1 / (1 + _STRENGTH * 0.5 * steepest)) - step
-    weights: Floats = np.zeros_like(belongs)
-    ahead: Floats = weights
-    momentum = 1.0
-    for _ in range(steps):
-        slope: Floats = kernel @ ahead
-        slope -= slope.max(1, keepdims=True)
-        np.exp(slope, out=slope)
-        slope /= slope.sum(1, keepdims=True)
-        slope -= belongs
-        slope *= _STRENGTH
-        slope += ahead
-        moved: Floats = ahead - step * slope
-        moved -= np.outer(shared, shorter * (shared @ slope))
-        following: float = (1 + math.sqrt(1 + 4 * momentum * momentum)) / 2
-        ahead = moved + (moved - weights) * np.float32((momentum - 1) / following)
-        weights, momentum = moved, following
-    return weights
-
-
-def _steepest(kernel: Floats, start: Floats, without: Floats | None) -> tuple[Floats, float]:
-    """The direction of the largest eigenvalue, and that value, a little too large rather than too small; `without` is left aside."""
-    direction, value = start, 0.0
-    for _ in range(15):
-        if without is not None:
-            direction = direction - without * (without @ direction)
-        direction = kernel @ direction
-        value = float(np.linalg.norm(direction))
-        direction /= np.float32(value or 1.0)
-    return direction, value * 1.05
 
 
 def _pack(names: Iterable[str]) -> NDArray[np.uint8]:
