@@ -31,8 +31,7 @@ svg{display:block;width:24px;height:24px;fill:none;stroke:currentColor;stroke-wi
 .l,dialog{position:fixed;inset-inline-end:20px;z-index:2147483000}
 .l{inset-block-end:20px;width:60px;height:60px;display:grid;place-items:center;border-radius:50%;background:var(--b);color:var(--on);
 border:1px solid color-mix(in srgb,var(--on) 35%,transparent);box-shadow:0 6px 24px #0006}.l svg{width:28px;height:28px}
-.u{position:absolute;inset-block-start:-4px;inset-inline-end:-4px;min-width:24px;padding:2px 6px;border-radius:12px;background:#b3261e;color:#fff;font-size:13px;
-font-weight:600;text-align:center;border:2px solid #fff}
+.u{position:absolute;inset-block-start:-4px;inset-inline-end:-4px;min-width:24px;padding:2px 6px;border-radius:12px;background:#b3261e;color:#fff;font-size:13px;font-weight:600;text-align:center;border:2px solid #fff}
 dialog{inset-block:auto 92px;inset-inline-start:auto;margin:0;padding:0;border:1px solid var(--line);width:392px;max-width:calc(100vw - 40px);
 height:660px;max-height:calc(100dvh - 112px);border-radius:18px;background:var(--bg);color:inherit;box-shadow:0 6px 24px #0006;overflow:hidden;flex-direction:column}
 dialog[open]{display:flex;animation:in .2s}@keyframes in{from{transform:translateY(14px)}}
@@ -49,7 +48,7 @@ h2{flex:1;min-width:0;margin:0;font-size:17px;font-weight:600;overflow-wrap:anyw
 .you .b{background:var(--b);color:var(--on);border-radius:16px 16px 5px;white-space:pre-wrap}
 .b>*{margin:0}.b>*+*{margin-block-start:8px}.b ul,.b ol{padding-inline-start:22px}.b li+li{margin-block-start:3px}
 .b a{color:var(--a)}.b code{font:.92em ui-monospace,Menlo,monospace;padding:1px 5px;border-radius:5px;background:color-mix(in srgb,var(--ink) 9%,transparent)}
-.t{margin:3px 4px 0;font-size:12px;color:var(--soft)}.t.bad{color:var(--bad)}.t button{min-height:24px;padding:0 4px;color:var(--a);font-weight:600;text-decoration:underline}
+.t{margin:3px 4px 0;font-size:12px;color:var(--soft)}.t.bad{color:var(--bad)}.you .t{text-align:end}.t button{min-height:24px;padding:0 4px;color:var(--a);font-weight:600;text-decoration:underline}
 .c{display:flex;flex-wrap:wrap;gap:7px;margin-block-start:8px}
 .c button{min-height:36px;padding:6px 14px;border:1px solid var(--a);border-radius:18px;color:var(--a);font-weight:600;text-align:start;overflow-wrap:anywhere}
 .c button:not([aria-disabled]):hover{background:var(--bub)}.c [aria-disabled]{border-color:var(--line);color:var(--soft);cursor:default}
@@ -294,7 +293,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       else body.textContent = line.text ?? line.label;
       const node = h("div", { className: `m ${line.by}` }, h("span", { className: "x" }, `${desk ? this.config?.name ?? this.say("chat", "") : this.say("you")}: `), body);
       if (message?.choices?.length) node.append(h("div", { className: "c", role: "group" }, ...message.choices.map((choice) => h("button", {
-        type: "button", lang: message.locale, "data-key": choice.key, onclick: (event) => {
+        type: "button", dir: "auto", lang: message.locale, "data-key": choice.key, onclick: (event) => {
           if (!event.currentTarget.ariaDisabled) this.put({ choice: choice.key, label: choice.label });
         } }, choice.label))));
       node.stamp = h("div", { className: "t" });
@@ -566,7 +565,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
         this.emit("message", { id: answer.id });
       }
       // A long answer is read from its top, under its question.
-      if (end) this.log.scrollTop = first && news.length < 9 ? Math.max(first.previousSibling.offsetTop - 12, first.offsetTop - 120) : this.log.scrollHeight;
+      if (end) this.log.scrollTop = first && news.length < 9 ? Math.max(first.previousSibling.offsetTop - 9, first.offsetTop - 120) : this.log.scrollHeight;
       else if (answer) this.jump.hidden = false;
       this.read();
     }
