@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import assert_never
 
 from msgspec import Struct
@@ -82,6 +84,9 @@ VALUES: Mapping[str, frozenset[str]] = {
 """What a phrase is given to fill its placeholders with; one that is not named is given nothing, and has only the desk's facts."""
 
 
+COMBINING = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f]+")
+
+
 class Decision(Struct, frozen=True):
     """The state that follows, and what is to be done, in order."""
 
@@ -138,7 +143,7 @@ def hear(turn: Turn, text: str) -> None:
     if not isinstance(frame, Contact):
         answer.ask(turn, text)
         return
-    if fold(text) in {fold(word) for word in turn.knowledge.texts.label("contact.skip_words", turn.locale).split("|")}:
+    if fold(text) in {folded_label(word) for word in turn.knowledge.texts.label("contact.skip_words", turn.locale).split("|")}:
         contact.skip(turn)
         return
     verdict = turn.knowledge.matcher.match(text)
@@ -155,13 +160,19 @@ def typed_choice(state: State, text: str) -> Offer | None:
     offers, typed = state.prompts[-1].offers, fold(text)
     if typed.isdecimal() and len(typed) <= 2:
         return offers[int(typed) - 1] if 1 <= int(typed) <= len(offers) else None
-    return next((offer for offer in offers if offer.label and fold(offer.label) == typed), None)
+    return next((offer for offer in offers if offer.label and folded_label(offer.label) == typed), None)
 
 
 def fold(text: str) -> str:
     """`text` without case, accents and outer punctuation: how labels are compared."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in plain if not unicodedata.combining(c)).strip(" \t\n.!?¡¿,:;)(")
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = COMBINING.sub("", unicodedata.normalize("NFKD", plain))
+    return plain.strip(" \t\n.!?¡¿,:;)(")
+
+
+folded_label = lru_cache(maxsize=1024)(fold)
+"""For the desk's own words only: the same few come with every turn, and what customers wrote is not to be kept in a cache."""
 
 
 def press(turn: Turn, key: str) -> None:
