@@ -25,7 +25,6 @@ class Victim:
         # Set while the process is up: whoever wants something of it waits for this.
         self.up = asyncio.Event()
         self.kills = 0
-        self.early_kills = 0
 
     async def start(self) -> asyncio.subprocess.Process:
         with (self._folder / "victim.log").open("ab") as log:
@@ -46,9 +45,7 @@ class Victim:
         """Start, run for a while, and be killed; one time in six already while starting."""
         process = await self.start()
         early = chance.random() < 1 / 6
-        if early:
-            self.early_kills += 1
-        else:
+        if not early:
             await self.wait_until_up(process)
         # Short lives are the more likely ones: a start is when most is taken over from the dead.
         life = chance.uniform(0.01, 0.6) if early else min(chance.expovariate(1.6) + 0.03, 2.0)
