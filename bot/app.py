@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Collection
+from functools import partial
 
 from adapters.base import Adapter
 from adapters.webchat import WebChat
@@ -22,11 +23,12 @@ from bot.telemetry import Logger, Metrics, loop_fault
 from bot.web import Web, address_of, application, listen
 from bot.wellness import Wellness
 from conversations.engine import decide
-from storage import migrate, turns
+from storage import migrate, sessions, turns
 from storage.engines import Connection, Database, SchemaTooNew, Unavailable
 
 ROLES = ("adapters", "worker", "web")
 DRAIN_SECONDS = 4.0
+DAY_MS = 86_400_000
 
 
 class App:
@@ -62,7 +64,7 @@ class App:
         self._stop.set()
 
     async def run(self, announce: Callable[[str], None] = lambda _: None) -> None:
-        """From start to stop; `announce` is told the address once the desk serves it. Raises WrongSetting when it cannot start."""
+        """From start to stop. `announce` is told the address (or "") once the desk is open. Raises WrongSetting."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(loop_fault(self.log))
         secret_key(self.settings)
@@ -76,7 +78,7 @@ class App:
                 if listener is not None and self.webchat is not None:
                     site = application(self.webchat.routes(), self.wellness.checks(), self.wellness.figures)
                     web = Web(site, self.settings.http, listener)
-                await self._serve(web, lambda: announce(address_of(self.settings.http, listener)) if listener else None)
+                await self._serve(web, partial(announce, address_of(self.settings.http, listener) if listener else ""))
             finally:
                 if listener is not None:
                     listener.close()
@@ -127,8 +129,8 @@ class App:
         if web is not None:
             self.supervisor.start("web", web.run)
             await web.started.wait()
-            announce()
         memory.settle()
+        announce()
         self.log.info("the desk is open", topics=len(self.library.current.topics))
         await self._stop.wait()
         self.log.info("the desk is closing")
@@ -172,6 +174,7 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         log,
         alone=file is not None,
         working="worker" in roles,
+        chores=(lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),),
     )
     wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
     return App(settings, database, library, pipeline, supervisor, wellness, webchat, clock, metrics, log)

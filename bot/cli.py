@@ -78,7 +78,8 @@ def run(roles: str) -> None:
     log = configure(settings.log.level, settings.log.format)
 
     def announce(address: str) -> None:
-        click.echo(f"Relevo is open. Chat with the desk on {address}/  (Ctrl-C stops it)")
+        where = f"Chat with the desk on {address}/" if address else f"This process is its {' and '.join(chosen)}"
+        click.echo(f"Relevo is open. {where}  (Ctrl-C stops it)")
 
     async def serve() -> None:
         await build(settings, log, chosen).run(announce)

@@ -13,7 +13,7 @@ from bot.intake import Intake
 from bot.supervision import Supervisor
 from bot.telemetry import Logger, Metrics
 from bot.timers import Timers
-from bot.upkeep import Upkeep
+from bot.upkeep import Chore, Upkeep
 from bot.worker import Decide, Worker
 from conversations.knowledge import Knowledge
 from storage import outbox, turns
@@ -43,6 +43,7 @@ class Pipeline:
         log: Logger,
         alone: bool = True,
         working: bool = True,
+        chores: Sequence[Chore] = (),
     ) -> None:
         self.node = str(ids.new())
         self.adapters = adapters
@@ -55,7 +56,7 @@ class Pipeline:
         lanes = self.delivery.hints
         self.worker = Worker(database, decide, knowledge, self.node, clock, metrics, log, worker, lanes, timers)
         self.timers = Timers(database, clock, ids, metrics, log, timers, worker)
-        self.upkeep = Upkeep(database, clock, metrics, log, (worker, *lanes.values()))
+        self.upkeep = Upkeep(database, clock, metrics, log, (worker, *lanes.values()), chores)
 
     def start(self, supervisor: Supervisor) -> None:
         """Start every loop but the adapters' own: what was left from before is carried on first."""

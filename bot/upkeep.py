@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from bot.clock import Clock
 from bot.hints import Hint
@@ -11,17 +12,25 @@ from storage import outbox, turns
 from storage.engines import Connection, Database, Unavailable
 
 EVERY_MS = 3_000
+CHORES_EVERY_MS = 3_600_000
+
+Chore = Callable[[Connection, int], object]
+"""Something to clear away, given the time."""
 
 
 class Upkeep:
-    """`hints` are rung when something was brought back."""
+    """`hints` are rung when something was brought back. `chores` are done at the start and then once an hour."""
 
-    def __init__(self, database: Database, clock: Clock, metrics: Metrics, log: Logger, hints: Sequence[Hint]) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, metrics: Metrics, log: Logger, hints: Sequence[Hint], chores: Sequence[Chore] = ()
+    ) -> None:
         self._database = database
         self._clock = clock
         self._metrics = metrics
         self._log = log
         self._hints = hints
+        self._chores = chores
+        self._chores_at = 0
 
     async def run(self) -> None:
         while True:
@@ -32,6 +41,11 @@ class Upkeep:
                 self._log.warning("upkeep waits for the database")
 
     async def tidy(self) -> None:
+        if self._chores and self._clock.now() >= self._chores_at:
+            for chore in self._chores:
+                await self._database.write(partial(self._do, chore))
+            self._chores_at = self._clock.now() + CHORES_EVERY_MS
+
         def unit(connection: Connection) -> tuple[int, int]:
             now = self._clock.now()
             return turns.sweep(connection, now), outbox.recover(connection, now)
@@ -43,3 +57,6 @@ class Upkeep:
             self._log.info("stranded work was brought back", conversations=swept, messages=recovered)
             for hint in self._hints:
                 hint.ring()
+
+    def _do(self, chore: Chore, connection: Connection) -> None:
+        chore(connection, self._clock.now())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import resource
 import socket
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from ipaddress import ip_address
@@ -86,6 +87,9 @@ def application(routes: Iterable[BaseRoute], checks: Mapping[str, Check], metric
 
 def listen(settings: HttpSettings) -> socket.socket:
     """A bound socket, so that a port that is taken is found before anything else is started. Raises WrongSetting."""
+    # Every open chat is a file to the system, and the usual soft limit of 1,024 is made for programs without customers.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     place = f"{settings.host}:{settings.port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(

@@ -6,10 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from storage import outbox, turns
 from storage.engines import Database
-from tests.bot.rig import BEGIN_MS, Platform, opened, rig
+from tests.bot.rig import BEGIN_MS, HandClock, Platform, opened, rig
 
 
 async def test_a_message_is_answered(database: Database) -> None:
@@ -91,3 +92,16 @@ async def test_a_stop_does_not_wait_for_ever_and_the_next_start_goes_on(file: Pa
         await database.write(turns.take_over)
         async with rig(database) as here:
             assert await here.board.until(1) == [("ana", "1: hello")]
+
+
+async def test_what_a_crash_stranded_is_brought_back(database: Database) -> None:
+    clock = HandClock()
+    async with rig(database, clock=clock, start=False) as here:
+        await here.say("ana", "hello")
+        # As if the run queue's row had been lost; the event itself is there.
+        await database.write(lambda connection: connection.execute(text("DELETE FROM work")))
+        await here.decide_all()
+        assert here.board.posts == []
+        await here.pipeline.upkeep.tidy()
+        here.pipeline.start(here.supervisor)
+        assert await here.board.until(1) == [("ana", "1: hello")]

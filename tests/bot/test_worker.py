@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -15,7 +16,8 @@ from conversations.events import Event, MessageReceived, TimerFired
 from conversations.knowledge import Knowledge
 from conversations.model import Message, State, paragraph
 from storage import requests, turns
-from storage.engines import Database
+from storage.engines import Connection, Database
+from storage.rows import Claim
 from tests.bot.rig import BEGIN_MS, HandClock, echo, rig, until
 
 
@@ -145,3 +147,28 @@ async def test_turns_that_another_node_overtook_change_nothing(database: Databas
         await here.decide_all()
         assert await database.read(lambda c: c.execute(text("SELECT count(*) FROM outbox")).scalar_one()) == 0
         assert claim.version == 0
+
+
+async def test_leases_are_renewed_while_a_long_batch_is_decided(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = HandClock()
+
+    def slow(state: State, event: Event, knowledge: Knowledge) -> Decision:
+        clock.at += 400
+        return echo(state, event, knowledge)
+
+    renewed: list[int] = []
+    renew = turns.renew
+
+    def watched(connection: Connection, node: str, claims: Sequence[Claim], now: int, lease_ms: int) -> set[int]:
+        held = renew(connection, node, claims, now, lease_ms)
+        renewed.append(len(held))
+        return held
+
+    monkeypatch.setattr(turns, "renew", watched)
+    async with rig(database, clock=clock, decide=slow, start=False) as here:
+        for n in range(40):
+            await here.say(f"c{n}", "hello")
+        await here.decide_all()
+        assert renewed == [40, 40]
+        assert here.figure("relevo_turns_total") == 40
+        assert here.figure("relevo_turns_fenced_total") == 0

@@ -1,0 +1,70 @@
+"""Logs say what happened and where, and never what a customer wrote; neither do those of libraries."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+
+from bot.telemetry import configure, fault, loop_fault
+
+SECRET = "my password is hunter2"
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
+
+
+def fail() -> None:
+    raise ValueError(SECRET)
+
+
+def test_a_fault_is_named_and_placed_but_not_quoted(stream: io.StringIO) -> None:
+    log = configure("info", "json", stream)
+    try:
+        fail()
+    except ValueError as error:
+        log.error("it failed", **fault(error))
+        log.exception("it failed")
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+    assert "hunter2" not in stream.getvalue()
+    ours, traced, foreign = lines(stream)
+    for line in (ours, traced, foreign):
+        assert line["error"] == "ValueError"
+        assert str(line["where"]).endswith("fail")
+        assert line["level"] == "error"
+    assert foreign["event"] == "Exception in ASGI application"
+
+
+def test_the_console_does_not_quote_it_either(stream: io.StringIO) -> None:
+    log = configure("info", "console", stream)
+    try:
+        fail()
+    except ValueError:
+        log.exception("it failed")
+        logging.getLogger("asyncio").exception("it failed")
+    assert "ValueError" in stream.getvalue()
+    assert "hunter2" not in stream.getvalue()
+
+
+def test_levels(stream: io.StringIO) -> None:
+    log = configure("warning", "json", stream)
+    log.info("quiet")
+    log.warning("loud")
+    logging.getLogger("uvicorn.access").info("GET /chat/events?token=x")
+    assert [line["event"] for line in lines(stream)] == ["loud"]
+
+
+def test_what_nobody_awaited_is_reported(stream: io.StringIO) -> None:
+    report = loop_fault(configure("info", "json", stream))
+    report(None, {"message": f"never retrieved {SECRET}", "exception": ValueError(SECRET)})
+    report(None, {"message": SECRET})
+    assert "hunter2" not in stream.getvalue()
+    assert [line["error"] for line in lines(stream)] == ["ValueError", "unknown"]
