@@ -142,6 +142,20 @@ def test_every_decision_is_listed() -> None:
     assert not [path.name for path in (ROOT / "docs/adr").glob("0*.md") if f"({path.name})" not in index]
 
 
+def test_every_file_of_the_rooms_is_on_the_map() -> None:
+    """In the section of its room in the architecture: a file by its name, a folder by its name and a slash."""
+    rooms = words(ROOT / "docs/architecture.md").split("\n## Rooms\n")[1].split("\n**`")[1:]
+    missing = []
+    for section in rooms:
+        room = section.split("/`", 1)[0]
+        shown = set(re.findall(r"`([a-z_]+/?)`", section))
+        for path in (ROOT / room).iterdir():
+            name = f"{path.name}/" if path.is_dir() else path.stem
+            missing += [f"{room}/{name}"] if not name.startswith("__") and name not in shown else []
+    assert len(rooms) == 4
+    assert missing == []
+
+
 def test_every_page_is_reached_from_the_front_page() -> None:
     """By following links from README.md."""
     seen: set[Path] = set()
