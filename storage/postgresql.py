@@ -37,6 +37,7 @@ SESSION = {
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "3",
     "jit": "off",
+    "random_page_cost": "1.1",
 }
 
 # Another node was in the way, or the connection or the server went: the same unit may well succeed in a moment.

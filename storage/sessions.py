@@ -5,12 +5,15 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from storage import statements
+from storage.errors import Rejected
 from storage.rows import Session
 
 
 def create(conn: Connection, session: Session) -> None:
-    """Raises IntegrityError when the token hash is taken."""
-    conn.execute(statements.of(conn).add_session, session._asdict())
+    """Raises Rejected when the token hash is taken by another session."""
+    added = conn.execute(statements.of(conn).add_session, session._asdict()).all()
+    if not added and find(conn, session.token_hash) != session:
+        raise Rejected("the token is in use")
 
 
 def find(conn: Connection, token_hash: str) -> Session | None:

@@ -92,7 +92,7 @@ class _Connection(aiosqlite.Connection):
         await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
 
 
-def _connect(path: str, pragmas: Sequence[str]) -> _Connection:
+async def _connect(path: str, pragmas: Sequence[str]) -> _Connection:
     def connector() -> sqlite3.Connection:
         # isolation_level None: the module begins no transactions of its own accord; ours begin with BEGIN, as said below.
         raw = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, cached_statements=256)
@@ -106,7 +106,12 @@ def _connect(path: str, pragmas: Sequence[str]) -> _Connection:
 
     connection = _Connection(connector, 64)
     connection._thread.daemon = True
-    return connection
+    try:
+        return await connection  # type: ignore[return-value]
+    except BaseException:
+        # Its thread is about to end; one that outlived the event loop would complain.
+        connection._thread.join()
+        raise
 
 
 def create_engine(url: URL, *, writes: bool) -> AsyncEngine:
@@ -188,8 +193,11 @@ class SqliteDatabase:
         self._closed = True
         self._asked.set()
         if self._task is not None:
-            await self._task
-        await self._let_go()
+            # Not awaited itself: it may have been cancelled with everything else, which must not look like our own cancellation.
+            await asyncio.wait([self._task])
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
         await self._readers.dispose()
         await self._writer.dispose()
 
@@ -249,14 +257,10 @@ class SqliteDatabase:
         except Exception as error:
             if isinstance(explained(error), Unavailable):
                 # Whatever state this connection is left in is not worth trusting. A new one also finds a file that was put in place.
-                await self._let_go()
+                connection, self._connection = self._connection, None
+                await connection.invalidate()
+                await connection.close()
             raise
-
-    async def _let_go(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            await connection.invalidate()
-            await connection.close()
 
 
 def _settle(waiting: _Waiting, error: BaseException) -> None:

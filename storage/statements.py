@@ -505,7 +505,9 @@ class Statements:
 
     def _sessions(self) -> None:
         which = web_session.c.token_hash == bindparam("which")
-        self.add_session = insert(web_session)
+        self.add_session = (
+            self._insert(web_session).on_conflict_do_nothing(index_elements=["token_hash"]).returning(web_session.c.token_hash)
+        )
         self.find_session = select(web_session).where(which)
         # Never backwards: touches of several tabs arrive in any order.
         self.touch_session = update(web_session).where(which, web_session.c.seen_at < bindparam("now")).values(seen_at=bindparam("now"))

@@ -98,14 +98,14 @@ def claim(conn: Connection, node: str, now: int, lease_ms: int, limit: int) -> l
     idle = []
     for shard, id, fence, gen, attempts in taken:
         events = pending.get(id)
-        if events:
+        if events and id in known:
             if len(events) > EVENTS_PER_CLAIM:
                 gen, events = 0, events[:EVENTS_PER_CLAIM]
             claims.append(Claim(shard, id, *known[id], fence, gen, attempts, tuple(events)))
         else:
             idle.append((shard, id))
     if idle:
-        # Woken for nothing (by a timer that another node fired). We hold the lock, so nothing can have arrived meanwhile.
+        # Woken for nothing (by a timer that another node fired, say). We hold the lock, so nothing can have arrived meanwhile.
         conn.execute(st.drop_work, rows(idle))
     return claims
 

@@ -140,7 +140,8 @@ class TranscriptContract(StoreSteps):
 class SessionsContract(StoreSteps):
     async def test_a_session_is_found_by_its_hash_until_it_is_deleted(self, database: Database) -> None:
         session = Session("hash", ADDRESS, NOW, NOW, "")
-        await database.write(lambda conn: sessions.create(conn, session))
+        for _ in range(2):  # a repeated unit is no second session
+            await database.write(lambda conn: sessions.create(conn, session))
         assert await database.read(lambda conn: sessions.find(conn, "hash")) == session
         assert await database.read(lambda conn: sessions.find(conn, "hush")) is None
         with pytest.raises(Rejected):
