@@ -60,14 +60,16 @@ _message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 class _Queue:
     """The claimed messages of one conversation, in order."""
 
-    __slots__ = ("rows", "turn")
+    __slots__ = ("arrival", "rows")
 
-    def __init__(self, turn: tuple[int, int]) -> None:
-        self.turn = turn
+    def __init__(self, arrival: int) -> None:
+        self.arrival = arrival
         self.rows: deque[Due] = deque()
 
-    def __lt__(self, other: _Queue) -> bool:
-        return self.turn < other.turn
+    @property
+    def turn(self) -> tuple[int, int, _Queue]:
+        """When it is this one's turn: the most urgent first, then in the order of arrival, which no two share."""
+        return self.rows[0].priority, self.arrival, self
 
 
 class Lane:
@@ -85,7 +87,7 @@ class Lane:
         self._capacity = IN_FLIGHT if idempotent else 1
         self._senders = SENDERS if idempotent else 1
         self._linger_ms = LINGER_MS if idempotent else 0
-        self._ready: list[_Queue] = []
+        self._ready: list[tuple[int, int, _Queue]] = []
         self._open: dict[int, _Queue] = {}
         self._arrivals = 0
         self._in_flight = 0
@@ -115,7 +117,7 @@ class Lane:
 
     async def run(self) -> None:
         # What a crash of this loop left claimed is still ours to send.
-        self._ready = [queue for queue in self._open.values() if queue.rows]
+        self._ready = [queue.turn for queue in self._open.values() if queue.rows]
         heapq.heapify(self._ready)
         self._idle = []
         async with asyncio.TaskGroup() as group:
@@ -183,9 +185,11 @@ class Lane:
             queue = self._open.get(row.conversation)
             if queue is None:
                 self._arrivals += 1
-                queue = self._open[row.conversation] = _Queue((row.priority, self._arrivals))
-                heapq.heappush(self._ready, queue)
-            queue.rows.append(row)
+                queue = self._open[row.conversation] = _Queue(self._arrivals)
+                queue.rows.append(row)
+                heapq.heappush(self._ready, queue.turn)
+            else:
+                queue.rows.append(row)
         self._in_flight += len(due)
         for _ in range(min(len(self._ready), len(self._idle))):
             self._idle.pop().set_result(None)
@@ -194,7 +198,7 @@ class Lane:
         """One sender: a conversation at a time, the most urgent first. Where sends do not wait, one sender does them all in one go."""
         while True:
             while self._ready:
-                await self._send_queue(heapq.heappop(self._ready))
+                await self._send_queue(heapq.heappop(self._ready)[2])
             idle = asyncio.get_running_loop().create_future()
             self._idle.append(idle)
             await idle
