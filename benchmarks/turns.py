@@ -39,6 +39,7 @@ FLOOR_BATCH = 64
 
 async def converse(folder: Path, customers: int, turns: int) -> dict[str, Any]:
     """Customers who each ask, wait for the reply, and ask again: through every file a real message goes through."""
+    from bot import memory
     from bot.clock import Clock, Ids
     from bot.knowledge import load_knowledge
     from bot.pipeline import Pipeline
@@ -65,6 +66,7 @@ async def converse(folder: Path, customers: int, turns: int) -> dict[str, Any]:
     supervisor = Supervisor(clock, metrics, log)
     pipeline = Pipeline(database, [Memory(sink=show)], decide, lambda: knowledge, clock, Ids(clock), metrics, log)
     pipeline.start(supervisor)
+    memory.settle()
     accept, loop = pipeline.intake.accept, asyncio.get_running_loop()
     latencies: list[float] = []
 

@@ -120,7 +120,20 @@ class _Known(NamedTuple):
 class Answers:
     """The matcher of one knowledge base. Nothing changes after learning but a cache of words: use it from one thread at a time."""
 
-    __slots__ = ("_cache", "_eager", "_names", "_rarity", "_reader", "_scorer", "_speller", "_tables", "_teller", "_unseen", "_zones")
+    __slots__ = (
+        "_cache",
+        "_eager",
+        "_latest",
+        "_names",
+        "_rarity",
+        "_reader",
+        "_scorer",
+        "_speller",
+        "_tables",
+        "_teller",
+        "_unseen",
+        "_zones",
+    )
 
     def __init__(
         self,
@@ -144,6 +157,8 @@ class Answers:
         self._teller = teller
         self._reader = Reader()
         self._cache: dict[str, _Known] = {}
+        # A turn asks for the language and then for the match of the same text: its words are read once.
+        self._latest: tuple[str, list[str]] = ("", [])
 
     def match(self, text: str) -> Verdict:
         judged = self._judged(text)
@@ -164,7 +179,14 @@ class Answers:
         return self._teller.locales
 
     def language(self, text: str) -> str:
-        return self._teller.tell(text)
+        return self._teller.tell(text, self._words(text))
+
+    def _words(self, text: str) -> list[str]:
+        seen, found = self._latest
+        if seen != text:
+            found = words(text)
+            self._latest = (text, found)
+        return found
 
     def signs(self, text: str) -> tuple[str, gate.Signs] | None:
         """The best topic and the signs that the gate weighs, for learning its weights; None when no word is known."""
@@ -172,7 +194,7 @@ class Answers:
         return None if judged is None else (self._names[judged[1]], judged[2])
 
     def _judged(self, text: str) -> tuple[Floats, int, gate.Signs] | None:
-        found = words(text)
+        found = self._words(text)
         if not self._names:
             return None
         stems: set[int] = set()

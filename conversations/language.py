@@ -65,9 +65,9 @@ class LanguageTeller:
             evidence[key] = tuple(max(-limit, min(limit, log - mean)) for log in logs)
         return cls(locales, evidence)
 
-    def tell(self, text: str) -> str:
-        """The locale, or "" when unsure."""
-        found = words(text)
+    def tell(self, text: str, found: Sequence[str] | None = None) -> str:
+        """The locale, or "" when unsure. `found`: the words of `text`, from who has them already."""
+        found = words(text) if found is None else found
         if len(self.locales) < 2:
             return self.locales[0] if self.locales and any(self.evidence.get("w" + word) for word in found) else ""
         sums = [0.0] * len(self.locales)

@@ -68,9 +68,11 @@ class Turn:
             prompt = Prompt(str(self.state.turns), offers)
             choices = tuple(Choice(f"{prompt.id}.{n}", offer.label) for n, offer in enumerate(offers, 1))
             # Labels are needed only to recognise a typed answer to the newest prompt; older ones keep what their keys mean.
-            kept = (
-                *(Prompt(old.id, tuple(Offer("", o.action, o.argument) for o in old.offers)) for old in self.state.prompts),
-                prompt,
-            )
+            *older, newest = self.state.prompts or (prompt,)
+            kept = (*older, *(() if newest is prompt else (without_labels(newest),)), prompt)
             self.remember(prompts=kept[-PROMPTS_KEPT:])
         self.do(Say(Message(doc=doc, locale=self.locale, choices=choices)))
+
+
+def without_labels(prompt: Prompt) -> Prompt:
+    return Prompt(prompt.id, tuple([Offer("", offer.action, offer.argument) for offer in prompt.offers]))
