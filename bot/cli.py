@@ -138,6 +138,28 @@ def check_content(directory: Path | None) -> None:
     click.echo(f"{directory}: no faults")
 
 
+@content.command("test")
+@click.argument("transcripts", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+def test_content(transcripts: tuple[Path, ...]) -> None:
+    """Play transcripts against the desk (files, or folders of .md files); each line it does not keep to is named."""
+    settings = configured()
+    from bot.content import ContentInvalid
+    from bot.knowledge import load_knowledge
+    from bot.transcripts import play
+
+    try:
+        knowledge = load_knowledge(settings.content_dir, settings.data_dir)
+    except ContentInvalid as invalid:
+        refuse(str(invalid))
+    files = [file for path in transcripts for file in (sorted(path.glob("*.md")) if path.is_dir() else [path])]
+    wrong = {file: found for file in files if (found := play(file, knowledge))}
+    for mismatch in (mismatch for found in wrong.values() for mismatch in found):
+        click.echo(str(mismatch))
+    click.echo(f"{len(files) - len(wrong)} of {len(files)} transcripts are kept to")
+    if wrong or not files:
+        sys.exit(FAILED_CHECK)
+
+
 @main.group()
 def answers() -> None:
     """How well the desk answers, measured on labelled questions."""

@@ -65,6 +65,16 @@ def test_the_content_is_checked(tmp_path: Path) -> None:
     assert "desk.toml" in done.stdout
 
 
+def test_transcripts_are_played(tmp_path: Path) -> None:
+    kept = Path(__file__).parents[1] / "conversations" / "transcripts"
+    wrong = tmp_path / "wrong.md"
+    wrong.write_text("> hello\nI am a teapot\n", encoding="utf-8")
+    done = relevo("content", "test", str(kept), str(wrong), folder=tmp_path)
+    assert done.returncode == 1
+    assert f"{wrong}:2: expected 'I am a teapot'" in done.stdout
+    assert done.stdout.count("expected") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_run_opens_and_a_signal_closes_it(tmp_path: Path, number: int) -> None:
     process = await asyncio.create_subprocess_exec(
