@@ -175,7 +175,10 @@ class Lane:
                 self._retry_at = None if self._retry_at is not None and self._retry_at <= now else self._retry_at
             self._take(due)
         except BaseException:
+            # Neither the marks nor the look were kept.
             self._outcomes = outcomes + self._outcomes
+            if asked:
+                self.hint.ring()
             raise
         finally:
             self._claiming = False

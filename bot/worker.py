@@ -166,6 +166,9 @@ class Worker:
                     self._look_at = now + round(self._clock.spread(POLL_MS))
                 return committed, claims
             except Unavailable as error:
+                if look:
+                    # The look was undone with the rest.
+                    self.hint.ring()
                 self._log.warning("the database is away", retry_ms=round(wait), turns=len(decided), cause=type(error).__name__)
                 if self._draining and not decided:
                     return set(), []
