@@ -180,6 +180,7 @@ class Worker:
             except Exception as error:
                 if not decided and not failures:
                     raise
+                self.hint.ring()
                 self._log.error("turns could not be committed together", turns=len(decided), **fault(error))
                 return await self._commit_singly(decided, failures), []
 
