@@ -273,7 +273,7 @@ class Lane:
         return self._clock.spread(min(BACK_OFF_LIMIT_MS, BACK_OFF_MS * 2 ** min(row.attempt, 20)))
 
 
-@lru_cache(4096)
+@lru_cache(512)
 def _read(address: str) -> Address:
     return Address.parse(address)
 

@@ -157,7 +157,7 @@ class Intake:
         return batch
 
 
-@lru_cache(4096)
+@lru_cache(512)
 def _written(address: Address) -> str:
     return str(address)
 
