@@ -91,7 +91,7 @@ def shown(moment: Moment, locale: str) -> str:
     from babel.dates import format_date, format_time
 
     when = local(moment.at, moment.zone)
-    return f"{format_date(when, 'full', locale)}, {format_time(when, 'short', locale=locale)} {_zone_shown(when, moment.zone, locale)}"
+    return f"{format_date(when, 'full', locale)}, {format_time(when, 'short', locale=locale)} {_zone_shown(when)}"
 
 
 @lru_cache(maxsize=1024)
@@ -100,7 +100,7 @@ def clock_shown(moment: Moment, locale: str) -> str:
     from babel.dates import format_time
 
     when = local(moment.at, moment.zone)
-    return f"{format_time(when, 'short', locale=locale)} {_zone_shown(when, moment.zone, locale)}"
+    return f"{format_time(when, 'short', locale=locale)} {_zone_shown(when)}"
 
 
 @lru_cache(maxsize=256)
@@ -111,11 +111,8 @@ def day_shown(day: str, locale: str) -> str:
     return str(format_date(date.fromisoformat(day), "full", locale))
 
 
-def _zone_shown(when: datetime, zone: str, locale: str) -> str:
-    from babel.dates import get_timezone_gmt, get_timezone_name
-
-    if zone[0] in "+-":
-        return "UTC" if zone[1:] == "00:00" else f"UTC{zone}"
-    name = str(get_timezone_name(when, "short", locale=locale))
-    # Some languages have no usual abbreviation for a zone.
-    return str(get_timezone_gmt(when, "long", locale=locale)) if name.startswith(("+", "-")) else name
+def _zone_shown(when: datetime) -> str:
+    name = when.tzname() or ""
+    # Many zones have no abbreviation of their own (`-03`); a bare offset is called after UTC.
+    offset = f"{when:%z}"
+    return name if name.isalpha() else f"UTC{offset[:3]}:{offset[3:5]}"

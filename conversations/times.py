@@ -89,7 +89,7 @@ class _Reader:
             raise self.wrong("time.ahead")
         clock = self.clock(len(days) > 0)
         if not self.nothing_left():
-            raise self.wrong("time.unclear", near=clock is not None or bool(days))
+            raise self.wrong("time.unclear", near=clock is not None or bool(days) or re.search(r"\d[:/]\d", self.rest) is not None)
         if clock is None:
             if days or self.part:
                 raise self.wrong("time.which_clock")
