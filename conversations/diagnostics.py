@@ -182,10 +182,7 @@ def _path(tool: Literal["MTR", "WinMTR"], hops: Sequence[Hop]) -> Report:
 
 # --- traceroute ---
 
-_TRACE_HEAD = re.compile(
-    r"^\s*(?:traceroute(?:6)? to |tracing route to |traza a(?: la direcci.n)? |traza de )|sobre (?:caminos de|un m.ximo de) \d+ saltos",
-    re.IGNORECASE,
-)
+_TRACE_HEAD = re.compile(r"^\s*(?:traceroute(?:6)? to |tracing route to |traza a(?: la direcci.n)? |traza de )", re.IGNORECASE)
 _TRACE_HOP = re.compile(r"^ {0,3}(?P<n>\d{1,2})(?:: | {1,8})(?P<rest>\S.*)$")
 _TRACE_TIME = re.compile(r"<?\d+(?:[.,]\d+)? ?ms\b", re.IGNORECASE)
 _TRACE_HOST = re.compile(r"\b(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,7}|[A-Za-z0-9][\w-]*(?:\.[\w-]+)+)")
