@@ -71,7 +71,10 @@ class Refused(Exception):
 
 
 class NotStored(Exception):
-    """An event could not be stored (disk full, database gone): do not acknowledge the platform. `after`: seconds until a retry is sensible."""
+    """An event could not be stored (disk full, database gone): do not acknowledge the platform.
+
+    `after`: seconds until a retry is sensible.
+    """
 
     def __init__(self, after: float = 5.0) -> None:
         super().__init__("the event could not be stored; it was not acknowledged")

@@ -49,6 +49,8 @@ def split(text: str, limit: int, unit: Unit = "code points") -> list[str]:
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     parts: list[str] = []
     rest = text.strip()
+    if length(rest, unit) <= limit:
+        return [rest] if rest else []
     while rest:
         window = _window(rest, limit, unit)
         if window < len(rest):

@@ -242,7 +242,7 @@ class _Lines:
 # --- drawing ---
 
 _STYLE = re.compile("\x1b\\[\\d+m")
-_INDENT = re.compile(r"\s*(?:• |\d+\. )?")
+_INDENT = re.compile(r"\s*(?:• |\d+[.)] )?")
 
 
 class _Drawing(Dialect):

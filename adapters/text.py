@@ -23,7 +23,7 @@ class Dialect:
     bullet = "• "
 
     def text(self, text: str) -> str:
-        return without_controls(text)
+        return text if _UNSHOWN.search(text) is None else without_controls(text)
 
     def code(self, text: str) -> str:
         return self.text(text)
@@ -46,23 +46,24 @@ class Dialect:
 
     def item(self, mark: str, inner: str) -> str:
         """One line of a list; `mark` is a bullet or a number."""
-        return mark + inner.replace("\n", "\n" + " " * len(mark))
+        return mark + (inner.replace("\n", "\n" + " " * len(mark)) if "\n" in inner else inner)
 
     def doc(self, doc: Doc) -> str:
         """The whole tree, its blocks parted by an empty line."""
-        return "\n\n".join(filter(None, map(self._block, doc)))
+        return "\n\n".join([drawn for block in doc if (drawn := self._block(block))])
 
     def line(self, children: Iterable[Inline]) -> str:
-        return "".join(map(self._inline, children))
+        # Most leaves are Text, and every message of every conversation passes here: they are spared the call.
+        return "".join([self.text(child.text) if type(child) is Text else self._inline(child) for child in children])
 
     def _block(self, block: Paragraph | Bullets | Steps) -> str:
         match block:
             case Paragraph(children):
                 return self.paragraph(self.line(children))
             case Bullets(items):
-                return "\n".join(self.item(self.bullet, self.line(item)) for item in items)
+                return "\n".join([self.item(self.bullet, self.line(item)) for item in items])
             case Steps(items):
-                return "\n".join(self.item(f"{n}. ", self.line(item)) for n, item in enumerate(items, 1))
+                return "\n".join([self.item(f"{n}. ", self.line(item)) for n, item in enumerate(items, 1)])
 
     def _inline(self, inline: Inline) -> str:
         match inline:
@@ -92,10 +93,14 @@ def plain_text(message: Message) -> str:
 
 
 def number_choices(message: Message) -> Message:
-    """The same message with its choices as a numbered list at the end, and no buttons."""
+    """The same message with its choices as numbered lines at the end, and no buttons.
+
+    They are written `1)`, apart from the `1.` of steps: an answer may hold steps and choices, and only the choices can be picked.
+    """
     if not message.choices:
         return message
-    listed = Steps(tuple((Text(choice.label),) for choice in message.choices))
+    lines = [Text(f"{n}) {choice.label}") for n, choice in enumerate(message.choices, 1)]
+    listed = Paragraph((lines[0], *(part for line in lines[1:] for part in (Break(), line))))
     return replace(message, doc=(*message.doc, listed), choices=())
 
 
@@ -122,6 +127,7 @@ def pick(choices: Sequence[Choice], typed: str) -> str | None:
 
 # --- characters that are not for showing ---
 
+_UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _STEERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -130,8 +136,6 @@ _STEERING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 
 def without_controls(text: str) -> str:
     """Characters that steer a terminal or turn other text around are dropped; lone surrogates, which no wire can carry, become U+FFFD."""
-    if text.isascii() and text.isprintable():
-        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     return sendable(_STEERING.sub("", _CONTROLS.sub("", text)))
 

@@ -6,8 +6,6 @@ import asyncio
 import signal
 from collections.abc import Callable, Collection
 
-from sqlalchemy import Connection
-
 from adapters.base import Adapter
 from adapters.webchat import WebChat
 from bot.chat import Transcript, WebSessions, welcomes
@@ -24,7 +22,7 @@ from bot.web import Web, address_of, application, listen
 from bot.wellness import Wellness
 from conversations.engine import decide
 from storage import migrate, turns
-from storage.engines import Database, SchemaTooNew, Unavailable
+from storage.engines import Connection, Database, SchemaTooNew, Unavailable
 
 ROLES = ("adapters", "worker", "web")
 DRAIN_SECONDS = 4.0

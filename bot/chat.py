@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from adapters.base import NotStored
-from adapters.webchat.ports import PAGE, Welcome
+from adapters.webchat.ports import PAGE, Welcome, Welcomes
 from conversations.knowledge import Knowledge
 from storage import sessions, transcript
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 from storage.rows import Entry, Session
 
 T = TypeVar("T")
@@ -61,7 +59,7 @@ class WebSessions:
         await _stored(self._database.write(unit))
 
 
-def welcomes(knowledge: Callable[[], Knowledge]) -> Callable[[str], Welcome]:
+def welcomes(knowledge: Callable[[], Knowledge]) -> Welcomes:
     """How the desk introduces itself: its greeting, and the topics of its menu as first questions."""
 
     def welcome(locale: str) -> Welcome:

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
     from bot.settings import Settings
+    from storage.engines import Connection
     from storage.rows import Request
 
 T = TypeVar("T")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from conversations.answers import Phrase
 from conversations.knowledge import Desk, Topic
 from conversations.texts import Catalogue
 
@@ -19,21 +20,17 @@ Files = Mapping[str, bytes]
 """A desk's files as they were at one moment: path below the content folder, with /, to bytes."""
 
 
-class Phrasing(Struct, frozen=True):
-    """One way in which customers ask for a topic."""
-
-    topic: str
-    locale: str
-    text: str
-
-
 class Content(Struct, frozen=True):
-    """Everything in a desk's files, parsed. Plain data, so that it can be kept beside the model and read back in a moment."""
+    """Everything in a desk's files, parsed. Plain data, so that it can be kept beside the model and read back in a moment.
+
+    `urgent` are the topics that are answered on lower evidence: to miss one costs more than to answer it needlessly.
+    """
 
     desk: Desk
     topics: dict[str, Topic]
     catalogues: dict[str, Catalogue]
-    phrasings: tuple[Phrasing, ...]
+    phrasings: tuple[Phrase, ...]
+    urgent: tuple[str, ...]
 
 
 class ContentFault(Struct, frozen=True, order=True):

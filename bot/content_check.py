@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bot.content import ANSWERS, DESK, PHRASES, Content, ContentFault, Files, Phrasing, snapshot
+from bot.content import ANSWERS, DESK, PHRASES, Content, ContentFault, Files, snapshot
 from bot.content_desk import DeskFile, read_desk
 from bot.content_files import (
     AnswerFile,
@@ -19,6 +19,7 @@ from bot.content_files import (
     text_of,
 )
 from bot.markdown import nearest
+from conversations import answers as answering
 from conversations import engine
 from conversations.features import words
 from conversations.knowledge import Answer, Desk, Topic
@@ -231,6 +232,8 @@ def _content(desk: Desk, answers: list[AnswerFile], phrases: list[PhraseFile]) -
         topics={id: _topic(main, (answer for answer in answers if answer.topic == id), desk.facts) for id, main in topics.items()},
         catalogues={file.locale: Catalogue(file.plural, {id: phrase.docs for id, phrase in file.phrases.items()}) for file in phrases},
         phrasings=tuple(_phrasings(answers)),
+        # Who asks for a person and is not heard is lost, whatever else the desk knows.
+        urgent=tuple(id for id, main in topics.items() if main.urgent or main.flow.value == "person"),
     )
 
 
@@ -245,7 +248,7 @@ def _topic(main: AnswerFile, answers: Iterable[AnswerFile], facts: Mapping[str, 
     )
 
 
-def _phrasings(answers: Iterable[AnswerFile]) -> Iterator[Phrasing]:
+def _phrasings(answers: Iterable[AnswerFile]) -> Iterator[answering.Phrase]:
     for answer in answers:
         for phrasing in answer.phrasings:
-            yield Phrasing(answer.topic, answer.locale, phrasing.value)
+            yield answering.Phrase(answer.topic, answer.locale, phrasing.value)

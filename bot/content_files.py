@@ -19,7 +19,7 @@ from bot.markdown import Report, check_places, nearest, parse
 from conversations.model import Doc
 
 _SHARED_KEYS = ("title", "phrasings")
-_DEFAULT_KEYS = ("related", "actions", "flow", "smalltalk")
+_DEFAULT_KEYS = ("related", "actions", "flow", "smalltalk", "urgent")
 _ANSWER_NAME = re.compile(r"([a-z][a-z0-9_]*)\.([A-Za-z_-]+)\.md")
 
 
@@ -40,6 +40,7 @@ class AnswerFile(NamedTuple):
     actions: tuple[Marked, ...]
     flow: Marked
     smalltalk: bool
+    urgent: bool
     doc: Doc
 
 
@@ -120,9 +121,6 @@ def read_answer(path: str, text: str, report: Report, facts: Mapping[str, str] |
     if "title" in fields and not title.value:
         report(title.line, "the title is empty")
     check_places(title.value, title.line, report, facts)
-    smalltalk = value.text("smalltalk")
-    if smalltalk.value not in ("", "true", "false"):
-        report(smalltalk.line, "smalltalk is true or false")
     if not body.strip():
         report(body_line, "the answer is empty")
     return AnswerFile(
@@ -134,7 +132,8 @@ def read_answer(path: str, text: str, report: Report, facts: Mapping[str, str] |
         related=value.texts("related"),
         actions=value.texts("actions"),
         flow=value.text("flow"),
-        smalltalk=smalltalk.value == "true",
+        smalltalk=value.switch("smalltalk"),
+        urgent=value.switch("urgent"),
         doc=parse(body, body_line, report, facts),
     )
 
@@ -198,6 +197,12 @@ class _Values:
             self._report(line, f"{key} must be one text; put it in quotes if there is a : or a [ in it")
             return Marked("", line)
         return self._scalar(node)
+
+    def switch(self, key: str) -> bool:
+        given = self.text(key)
+        if given.value not in ("", "true", "false"):
+            self._report(given.line, f"{key} is true or false")
+        return given.value == "true"
 
     def texts(self, key: str) -> tuple[Marked, ...]:
         line, node = self._fields.get(key, (1, None))

@@ -12,9 +12,9 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
-from sqlalchemy import Connection
 
 from adapters.base import Adapter, Later, Outbound, Refused, Unreachable
 from bot.clock import Alarm, Clock
@@ -22,7 +22,7 @@ from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations.model import Address, Message
 from storage import outbox
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 from storage.rows import Due, Outcome
 
 IN_FLIGHT = 128
@@ -48,6 +48,9 @@ UNEXPECTED_LIMIT = 8
 
 ERROR_LIMIT = 200
 
+OUTCOMES = ("sent", "later", "unreachable", "refused", "failed")
+"""What a delivery comes to, as the metrics show it."""
+
 _message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
@@ -67,16 +70,14 @@ class _Queue:
 class Lane:
     """Everything that goes out through one adapter."""
 
-    def __init__(
-        self, adapter: Adapter, database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, lease_ms: int = LEASE_MS
-    ) -> None:
+    def __init__(self, adapter: Adapter, database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, alone: bool) -> None:
         self._adapter = adapter
         self._database = database
         self._node = node
         self._clock = clock
-        self._metrics = metrics
+        self._counted = {name: metrics.deliveries.labels(adapter.name, name) for name in OUTCOMES}
         self._log = log
-        self._lease_ms = lease_ms
+        self._lease_ms = LEASE_ALONE_MS if alone else LEASE_MS
         idempotent = adapter.capabilities.idempotent_send
         self._capacity = IN_FLIGHT if idempotent else 1
         self._senders = SENDERS if idempotent else 1
@@ -90,12 +91,14 @@ class Lane:
         self._claiming = False
         self._outcomes: list[Outcome] = []
         self._mark_alarm: Alarm | None = None
+        self._mark_now = False
         # Parts already sent of a message that could not be finished: a retry by this process goes on behind them.
         self._parts_sent: dict[str, list[str]] = {}
         self._retry_at: int | None = None
         self._idle: list[asyncio.Future[None]] = []
         self._draining = False
-        self.hint = Hint(clock)
+        self._look_at = 0
+        self.hint = Hint(clock, serial=alone)
 
     @property
     def busy(self) -> bool:
@@ -130,35 +133,41 @@ class Lane:
                 continue
             if self._draining and not self._in_flight and not self._outcomes:
                 return
-            await self.hint.wait(self._patience())
-
-    def _patience(self) -> float:
-        wait = self._clock.spread(POLL_MS)
-        return wait if self._retry_at is None else max(1, min(wait, self._retry_at - self._clock.now()))
+            if not self._mark_now:
+                await self.hint.wait(min(self._look_at, self._retry_at or self._look_at) - self._clock.now())
 
     async def _exchange(self) -> None:
         """One transaction marks what became of the last sends and claims the next.
 
         So where only one message may be in flight, the next one is not even claimed before the last one's mark is committed.
         """
+        now = self._clock.now()
+        room = self._capacity - self._in_flight
+        asked = self.hint.take() or self._more or self._draining or now >= self._look_at or now >= (self._retry_at or self._look_at)
+        if not (asked and room) and not self._outcomes:
+            return
         outcomes, self._outcomes = self._outcomes, []
+        self._mark_now = False
         if self._mark_alarm is not None:
             self._mark_alarm.cancel()
             self._mark_alarm = None
-        room = self._capacity - self._in_flight
-        if not outcomes and not room:
-            return
 
         def unit(connection: Connection) -> list[Due]:
             now = self._clock.now()
             if outcomes:
                 outbox.mark(connection, self._node, outcomes, now)
-            return outbox.claim_due(connection, self._node, now, self._lease_ms, room, (self._adapter.name,)) if room else []
+            if not (asked and room):
+                return []
+            self.hint.looked()
+            return outbox.claim_due(connection, self._node, now, self._lease_ms, room, (self._adapter.name,))
 
         self._claiming = True
         try:
             due = await self._database.write(unit)
-            self._more = len(due) == room
+            if asked and room:
+                self._more = len(due) == room
+                self._look_at = now + round(self._clock.spread(POLL_MS))
+                self._retry_at = None if self._retry_at is not None and self._retry_at <= now else self._retry_at
             self._take(due)
         except BaseException:
             self._outcomes = outcomes + self._outcomes
@@ -167,8 +176,6 @@ class Lane:
             self._claiming = False
 
     def _take(self, due: list[Due]) -> None:
-        if self._retry_at is not None and self._retry_at <= self._clock.now():
-            self._retry_at = None
         for row in due:
             queue = self._open.get(row.conversation)
             if queue is None:
@@ -203,17 +210,22 @@ class Lane:
             elif name == "unreachable":
                 outcomes += [_outcome(row, outbox.FAILED, error=outcome.error) for row in queue.rows]
                 queue.rows.clear()
-            self._metrics.deliveries.labels(self._adapter.name, name).inc(len(outcomes))
+            self._counted[name].inc(len(outcomes))
             self._in_flight -= len(outcomes)
             self._outcomes += outcomes
             self._mark_soon()
         del self._open[conversation]
 
     def _mark_soon(self) -> None:
+        """Have the outcomes marked: at once when more is waiting to be claimed, otherwise after a moment, in which others may join."""
         if self._more or self._draining or not self._linger_ms:
-            self.hint.ring()
+            self._mark()
         elif self._mark_alarm is None:
-            self._mark_alarm = self._clock.call_after(self._linger_ms, self.hint.ring)
+            self._mark_alarm = self._clock.call_after(self._linger_ms, self._mark)
+
+    def _mark(self) -> None:
+        self._mark_now = True
+        self.hint.wake()
 
     async def _send(self, row: Due) -> tuple[Outcome, str]:
         """What became of one message, for its row and for the metrics."""
@@ -221,7 +233,7 @@ class Lane:
         try:
             message = _message.decode(row.payload)
             sent = self._parts_sent.get(key, [])
-            for payload in self._adapter.encode(Outbound(Address.parse(row.address), message, key))[len(sent) :]:
+            for payload in self._adapter.encode(Outbound(_read(row.address), message, key))[len(sent) :]:
                 receipt = await self._adapter.deliver(payload, f"{key}.{payload.part}")
                 sent.append(receipt.platform_id)
                 self._parts_sent[key] = sent
@@ -251,6 +263,11 @@ class Lane:
         return self._clock.spread(min(BACK_OFF_LIMIT_MS, BACK_OFF_MS * 2 ** min(row.attempt, 20)))
 
 
+@lru_cache(4096)
+def _read(address: str) -> Address:
+    return Address.parse(address)
+
+
 def _outcome(row: Due, status: int, *, next_at: int = 0, platform_id: str = "", error: str = "") -> Outcome:
     return Outcome(row.shard, row.conversation, row.version, row.ord, status, next_at, platform_id, error)
 
@@ -261,16 +278,9 @@ class Delivery:
     def __init__(
         self, adapters: Iterable[Adapter], database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, alone: bool
     ) -> None:
-        lease_ms = LEASE_ALONE_MS if alone else LEASE_MS
-        self.lanes: Mapping[str, Lane] = {
-            adapter.name: Lane(adapter, database, node, clock, metrics, log, lease_ms) for adapter in adapters
-        }
+        self.lanes: Mapping[str, Lane] = {adapter.name: Lane(adapter, database, node, clock, metrics, log, alone) for adapter in adapters}
 
-    def hint(self, platforms: Iterable[str]) -> None:
-        """Something is about to be due, or is, on these platforms. Those of another node are not ours to wake."""
-        for platform in platforms:
-            if lane := self.lanes.get(platform):
-                lane.hint.ring()
-
-    def hint_all(self) -> None:
-        self.hint(self.lanes)
+    @property
+    def hints(self) -> Mapping[str, Hint]:
+        """By platform. A platform of another node is not among them: it is not ours to wake."""
+        return {name: lane.hint for name, lane in self.lanes.items()}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from functools import lru_cache, partial
 
 import msgspec
-from sqlalchemy import Connection
 
 from adapters.base import Accepted, NotStored
 from bot.clock import Clock, Ids
+from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations.events import Event, Inbound
+from conversations.model import Address
 from storage import turns
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 from storage.rows import NewEvent, StoredEvent
 
 KEY_LIMIT = 200
@@ -33,7 +34,7 @@ class _Arrival:
 
 
 class Intake:
-    """`accept` is what every adapter is given. `arrived` is called when something is about to be stored, and again once it is."""
+    """`accept` is what every adapter is given. `worker` is told of what is stored."""
 
     def __init__(
         self,
@@ -42,7 +43,7 @@ class Intake:
         ids: Ids,
         metrics: Metrics,
         log: Logger,
-        arrived: Callable[[], None],
+        worker: Hint,
         limit: int = 4096,
     ) -> None:
         self._database = database
@@ -50,7 +51,7 @@ class Intake:
         self._ids = ids
         self._metrics = metrics
         self._log = log
-        self._arrived = arrived
+        self._worker = worker
         self._waiting: deque[_Arrival] = deque()
         # One more writer is on its way and has not yet taken what it will write.
         self._called = False
@@ -67,7 +68,7 @@ class Intake:
             raise NotStored(1)
         async with self._room:
             arrival = _Arrival(
-                NewEvent(self._ids.new(), str(inbound.address), inbound.key, _payload(inbound.event), self._clock.now()),
+                NewEvent(self._ids.new(), _written(inbound.address), inbound.key, _payload(inbound.event), self._clock.now()),
                 inbound.address.platform,
                 asyncio.get_running_loop().create_future(),
             )
@@ -90,10 +91,13 @@ class Intake:
 
     async def _write(self) -> None:
         batch: list[_Arrival] = []
+        looks = 0
 
         def unit(connection: Connection) -> list[StoredEvent]:
             # What is written is chosen as late as possible, when the transaction is already open: while an earlier one was being
             # committed, everything that arrived has joined. A second attempt writes the same again.
+            nonlocal looks
+            looks = self._worker.looks
             if not batch:
                 self._called = False
                 while self._waiting and len(batch) < BATCH:
@@ -102,8 +106,8 @@ class Intake:
                     self._call_writer()
             return turns.accept(connection, [arrival.event for arrival in batch], self._clock.now()) if batch else []
 
-        # A worker that claims now joins the same transaction; if it comes too early it is told again below.
-        self._arrived()
+        # A worker that claims now joins the same transaction.
+        self._worker.ring()
         try:
             stored = await self._database.write(unit)
         except Unavailable:
@@ -114,27 +118,27 @@ class Intake:
             self._log.error("events could not be stored together", events=len(batch), **fault(error))
             await self._write_singly(batch or self._take_all())
         else:
-            self._publish(batch, stored)
+            self._publish(batch, stored, looks)
 
     async def _write_singly(self, batch: list[_Arrival]) -> None:
         """One event that the database will not have must not sink those beside it."""
         for arrival in batch:
             event = arrival.event
             try:
-                stored = await self._database.write(lambda connection, event=event: turns.accept(connection, [event], self._clock.now()))
+                stored = await self._database.write(partial(turns.accept, events=[event], now=self._clock.now()))
             except Unavailable:
                 self._refuse([arrival])
             except Exception as error:
                 self._log.error("an event could not be stored", platform=arrival.platform, event_id=event.id, **fault(error))
                 self._refuse([arrival])
             else:
-                self._publish([arrival], stored)
+                self._publish([arrival], stored, self._worker.looks)
 
-    def _publish(self, batch: list[_Arrival], stored: list[StoredEvent]) -> None:
+    def _publish(self, batch: list[_Arrival], stored: list[StoredEvent], looks: int) -> None:
         for arrival, result in zip(batch, stored, strict=True):
             if not arrival.stored.done():
                 arrival.stored.set_result(Accepted(result.fresh))
-        self._arrived()
+        self._worker.ring_unless_seen(looks)
         self._metrics.count(
             self._metrics.accepted,
             Counter((arrival.platform, str(result.fresh).lower()) for arrival, result in zip(batch, stored, strict=True)),
@@ -151,6 +155,11 @@ class Intake:
         batch = list(self._waiting)
         self._waiting.clear()
         return batch
+
+
+@lru_cache(4096)
+def _written(address: Address) -> str:
+    return str(address)
 
 
 def _payload(event: Event) -> str:

@@ -8,6 +8,7 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +18,7 @@ import numpy as np
 from msgspec import Struct
 
 from bot.content import Content, ContentInvalid, snapshot
-from conversations.answers import Answers, Phrase, learn
+from conversations.answers import Answers, learn
 from conversations.knowledge import Knowledge
 from conversations.texts import Catalogues
 
@@ -84,14 +85,12 @@ def _kept_content(cache_dir: Path | None) -> _Kept | None:
 
 
 def _matcher(content: Content, cache_dir: Path | None, code: bytes) -> Answers:
-    phrases = [Phrase(phrasing.topic, phrasing.locale, phrasing.text) for phrasing in content.phrasings]
-    eager = tuple(topic.id for topic in content.topics.values() if topic.smalltalk)
-    key = np.frombuffer(_digest(code, *eager, msgspec.json.encode(phrases)).encode(), dtype=np.uint8)
+    key = np.frombuffer(_digest(code, *content.urgent, msgspec.json.encode(content.phrasings)).encode(), dtype=np.uint8)
     if (kept := _kept_model(cache_dir, key)) is not None:
         return kept
-    answers = learn(phrases, eager=eager)
+    answers = learn(content.phrasings, eager=content.urgent)
     arrays = answers.dump()
-    _keep(cache_dir, KEPT_MODEL, lambda file: np.savez(file, key=key, **arrays))
+    _keep(cache_dir, KEPT_MODEL, lambda file: np.savez(file, allow_pickle=False, **{**arrays, "key": key}))
     return answers
 
 
@@ -125,6 +124,7 @@ def _keep(cache_dir: Path | None, name: str, write: Callable[[BinaryIO], object]
             draft.unlink()
 
 
+@cache
 def _code() -> bytes:
     """Stands for the code that made what is kept: with other code the same files may come to something else."""
     own = Path(__file__).parent

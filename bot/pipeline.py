@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-
-from sqlalchemy import Connection
+from functools import partial
 
 from adapters.base import Adapter
 from bot.clock import Clock, Ids
 from bot.delivery import Delivery
+from bot.hints import Hint
 from bot.intake import Intake
 from bot.supervision import Supervisor
 from bot.telemetry import Logger, Metrics
@@ -17,7 +17,7 @@ from bot.upkeep import Upkeep
 from bot.worker import Decide, Worker
 from conversations.knowledge import Knowledge
 from storage import outbox, turns
-from storage.engines import Database
+from storage.engines import Connection, Database
 
 SETTLING_MS = 5
 
@@ -49,11 +49,13 @@ class Pipeline:
         self._database = database
         self._clock = clock
         self._working = working
-        self.intake = Intake(database, clock, ids, metrics, log, self._arrived)
-        self.worker = Worker(database, decide, knowledge, self.node, clock, metrics, log, self._deliverable, self._timed)
+        worker, timers = Hint(clock, serial=alone), Hint(clock)
+        self.intake = Intake(database, clock, ids, metrics, log, worker)
         self.delivery = Delivery(adapters, database, self.node, clock, metrics, log, alone)
-        self.timers = Timers(database, clock, ids, metrics, log, self._arrived)
-        self.upkeep = Upkeep(database, clock, metrics, log, self._brought_back)
+        lanes = self.delivery.hints
+        self.worker = Worker(database, decide, knowledge, self.node, clock, metrics, log, worker, lanes, timers)
+        self.timers = Timers(database, clock, ids, metrics, log, timers, worker)
+        self.upkeep = Upkeep(database, clock, metrics, log, (worker, *lanes.values()))
 
     def start(self, supervisor: Supervisor) -> None:
         """Start every loop but the adapters' own: what was left from before is carried on first."""
@@ -67,7 +69,7 @@ class Pipeline:
     def receive(self, supervisor: Supervisor) -> None:
         """Let the adapters take what comes from outside."""
         for adapter in self.adapters:
-            supervisor.start(f"adapter.{adapter.name}", lambda adapter=adapter: adapter.run(self.intake.accept))
+            supervisor.start(f"adapter.{adapter.name}", partial(adapter.run, self.intake.accept))
 
     async def drain(self, supervisor: Supervisor, seconds: float) -> bool:
         """Take nothing new, finish what was taken and send what is due; whether that was done in time. What was not stays in the tables."""
@@ -91,16 +93,3 @@ class Pipeline:
 
         # The lanes are asked after the tables: what was claimed before they were read is in flight, or has been sent.
         return not await self._database.read(unit) and not any(lane.busy for lane in self.delivery.lanes.values())
-
-    def _arrived(self) -> None:
-        self.worker.hint.ring()
-
-    def _deliverable(self, platforms: set[str]) -> None:
-        self.delivery.hint(platforms)
-
-    def _timed(self) -> None:
-        self.timers.hint.ring()
-
-    def _brought_back(self) -> None:
-        self.worker.hint.ring()
-        self.delivery.hint_all()

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from sqlalchemy import Connection
-
 from bot.clock import Clock, Ids
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics
 from storage import timers
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 
 BATCH = 256
 POLL_MS = 5_000
@@ -21,19 +17,20 @@ SOONEST_MS = 20
 
 
 class Timers:
-    """`fired` is called when there is something to claim."""
+    """`worker` is told when there is something to claim."""
 
-    def __init__(self, database: Database, clock: Clock, ids: Ids, metrics: Metrics, log: Logger, fired: Callable[[], None]) -> None:
+    def __init__(self, database: Database, clock: Clock, ids: Ids, metrics: Metrics, log: Logger, hint: Hint, worker: Hint) -> None:
         self._database = database
         self._clock = clock
         self._ids = ids
         self._metrics = metrics
         self._log = log
-        self._fired = fired
-        self.hint = Hint(clock)
+        self.hint = hint
+        self._worker = worker
 
     async def run(self) -> None:
         while True:
+            self.hint.take()
             try:
                 wait = await self._fire_due()
             except Unavailable:
@@ -58,4 +55,4 @@ class Timers:
                 # Another node was quicker.
                 return SOONEST_MS
             self._metrics.timers_fired.inc(count)
-            self._fired()
+            self._worker.ring()

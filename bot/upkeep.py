@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from sqlalchemy import Connection
+from collections.abc import Sequence
 
 from bot.clock import Clock
+from bot.hints import Hint
 from bot.telemetry import Logger, Metrics
 from storage import outbox, turns
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 
 EVERY_MS = 3_000
 
 
 class Upkeep:
-    """`found` is called when something was brought back."""
+    """`hints` are rung when something was brought back."""
 
-    def __init__(self, database: Database, clock: Clock, metrics: Metrics, log: Logger, found: Callable[[], None]) -> None:
+    def __init__(self, database: Database, clock: Clock, metrics: Metrics, log: Logger, hints: Sequence[Hint]) -> None:
         self._database = database
         self._clock = clock
         self._metrics = metrics
         self._log = log
-        self._found = found
+        self._hints = hints
 
     async def run(self) -> None:
         while True:
@@ -42,4 +41,5 @@ class Upkeep:
             self._metrics.recovered.inc(recovered)
         if swept or recovered:
             self._log.info("stranded work was brought back", conversations=swept, messages=recovered)
-            self._found()
+            for hint in self._hints:
+                hint.ring()

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from prometheus_client.exposition import generate_latest
-from sqlalchemy import Connection, text
 
 from bot.clock import Clock
 from bot.knowledge import Library
@@ -16,7 +15,7 @@ from bot.supervision import Supervisor
 from bot.telemetry import Metrics, resident_bytes
 from bot.web import Check
 from storage import outbox, requests, turns
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 
 PATIENCE_SECONDS = 2.0
 LEAST_FREE_BYTES = 16 * 2**20
@@ -43,7 +42,7 @@ class Wellness:
     async def _check_database(self) -> str:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._database.write(lambda connection: connection.execute(text("SELECT 1")).scalar())
+                await self._database.write(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
         except (Unavailable, TimeoutError):
             return "it takes no writes"
         if self._disk is not None and shutil.disk_usage(self._disk).free < LEAST_FREE_BYTES:

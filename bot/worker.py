@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import NamedTuple, assert_never
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection
 
 from bot import states
 from bot.clock import Clock
@@ -21,7 +21,7 @@ from conversations.events import Event, decoder
 from conversations.knowledge import Knowledge
 from conversations.model import State
 from storage import turns
-from storage.engines import Database, Unavailable
+from storage.engines import Connection, Database, Unavailable
 from storage.rows import Claim, NewMessage, NewRequest, RequestAmendment, Turn
 
 Decide = Callable[[State, Event, Knowledge], Decision]
@@ -89,7 +89,7 @@ def _storable(text: str) -> str:
 
 
 class Worker:
-    """`deliverable` is called with the platforms that turns speak to, `timed` when they set timers: before the commit and after it."""
+    """`lanes` are the hints of delivery by platform, `timers` the one of the timers: they are told of what turns leave for them."""
 
     def __init__(
         self,
@@ -100,8 +100,9 @@ class Worker:
         clock: Clock,
         metrics: Metrics,
         log: Logger,
-        deliverable: Callable[[set[str]], None],
-        timed: Callable[[], None],
+        hint: Hint,
+        lanes: Mapping[str, Hint],
+        timers: Hint,
         lease_ms: int = LEASE_MS,
     ) -> None:
         self._database = database
@@ -111,11 +112,15 @@ class Worker:
         self._clock = clock
         self._metrics = metrics
         self._log = log
-        self._deliverable = deliverable
-        self._timed = timed
+        self.hint = hint
+        self._lanes = lanes
+        self._timers = timers
         self._lease_ms = lease_ms
         self._draining = False
-        self.hint = Hint(clock)
+        self._more = False
+        self._look_at = 0
+        # How often each lane had looked when the messages for it were written.
+        self._looks: dict[str, int] = {}
 
     def drain(self) -> None:
         """Let `run` return as soon as nothing is left to claim."""
@@ -126,16 +131,15 @@ class Worker:
         decided: list[Decided] = []
         failures: list[Failure] = []
         # What was left from before does not wait for a hint.
-        more = True
+        self._more = True
         while True:
-            if not (decided or failures or more or self._draining):
-                await self.hint.wait(self._clock.spread(POLL_MS))
+            if not (decided or failures or self._more or self._draining):
+                await self.hint.wait(self._look_at - self._clock.now())
             claimed_at = self._clock.now()
             committed, claims = await self._exchange(decided, failures)
             self._publish(decided, committed)
             if self._draining and not claims:
                 return
-            more = len(claims) == BATCH
             decided, failures = await self._decide_all(claims, claimed_at)
 
     async def _exchange(self, decided: list[Decided], failures: list[Failure]) -> tuple[set[int], list[Claim]]:
@@ -146,12 +150,21 @@ class Worker:
         """
         give_up_at = self._clock.now() + self._lease_ms * 2 // 3
         wait = 50.0
+        platforms = {one.turn.claim.address.partition(":")[0] for one in decided if one.turn.messages}
+        lanes = {platform: self._lanes[platform] for platform in platforms if platform in self._lanes}
         while True:
-            exchange = self._database.write(lambda connection: self._unit(connection, decided, failures))
-            # Delivery that claims now joins this transaction; if it comes too early it is told again after the commit.
-            self._tell(decided)
+            now = self._clock.now()
+            look = self.hint.take() or self._more or self._draining or now >= self._look_at
+            exchange = self._database.write(lambda connection: self._unit(connection, decided, failures, look, lanes))  # noqa: B023
+            # Delivery that claims now joins this transaction.
+            for lane in lanes.values():
+                lane.ring()
             try:
-                return await exchange
+                committed, claims = await exchange
+                if look:
+                    self._more = len(claims) == BATCH
+                    self._look_at = now + round(self._clock.spread(POLL_MS))
+                return committed, claims
             except Unavailable as error:
                 self._log.warning("the database is away", retry_ms=round(wait), turns=len(decided), cause=type(error).__name__)
                 if self._draining and not decided:
@@ -167,10 +180,16 @@ class Worker:
                 self._log.error("turns could not be committed together", turns=len(decided), **fault(error))
                 return await self._commit_singly(decided, failures), []
 
-    def _unit(self, connection: Connection, decided: list[Decided], failures: list[Failure]) -> tuple[set[int], list[Claim]]:
+    def _unit(
+        self, connection: Connection, decided: list[Decided], failures: list[Failure], look: bool, lanes: Mapping[str, Hint]
+    ) -> tuple[set[int], list[Claim]]:
         now = self._clock.now()
+        self._looks = {platform: lane.looks for platform, lane in lanes.items()}
         committed = turns.commit(connection, self._node, [one.turn for one in decided], now) if decided else set()
         self._fail(connection, failures, now)
+        if not look:
+            return committed, []
+        self.hint.looked()
         return committed, turns.claim(connection, self._node, now, self._lease_ms, BATCH)
 
     def _fail(self, connection: Connection, failures: list[Failure], now: int) -> None:
@@ -185,9 +204,7 @@ class Worker:
         committed: set[int] = set()
         for one in decided:
             try:
-                committed |= await self._database.write(
-                    lambda connection, turn=one.turn: turns.commit(connection, self._node, [turn], self._clock.now())
-                )
+                committed |= await self._database.write(partial(self._commit_one, turn=one.turn))
             except Unavailable:
                 break
             except Exception as error:
@@ -195,6 +212,9 @@ class Worker:
                 failures = [*failures, Failure(one.turn.claim, type(error).__name__)]
         await self._database.write(lambda connection: self._fail(connection, failures, self._clock.now()))
         return committed
+
+    def _commit_one(self, connection: Connection, turn: Turn) -> set[int]:
+        return turns.commit(connection, self._node, [turn], self._clock.now())
 
     async def _decide_all(self, claims: list[Claim], claimed_at: int) -> tuple[list[Decided], list[Failure]]:
         decided: list[Decided] = []
@@ -264,18 +284,14 @@ class Worker:
             # The commit will find out whether the conversations are still ours.
             return
 
-    def _tell(self, decided: list[Decided]) -> None:
-        platforms = {one.turn.claim.address.partition(":")[0] for one in decided if one.turn.messages}
-        if platforms:
-            self._deliverable(platforms)
-        if any(one.turn.timers for one in decided):
-            self._timed()
-
     def _publish(self, decided: list[Decided], committed: set[int]) -> None:
         if not decided:
             return
         kept = [one for one in decided if one.turn.claim.conversation in committed]
-        self._tell(kept)
+        for platform, looks in self._looks.items():
+            self._lanes[platform].ring_unless_seen(looks)
+        if any(one.turn.timers for one in kept):
+            self._timers.ring()
         now = self._clock.now()
         self._metrics.turns.inc(sum(len(one.turn.events) for one in kept))
         for one in kept:

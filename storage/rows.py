@@ -138,3 +138,20 @@ class Session(NamedTuple):
     created_at: int
     seen_at: int
     subject: str
+
+
+class Request(NamedTuple):
+    """What a customer wants the team to do, as the team sees it. `closed_at` is None while it is open."""
+
+    shard: int
+    conversation: int
+    key: str
+    number: str
+    kind: str
+    locale: str
+    text: str
+    topic: str
+    name: str
+    email: str
+    created_at: int
+    closed_at: int | None

@@ -56,24 +56,24 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
     "es": {
         "title": "Soporte · {name}",
         "tag": "En línea ahora",
-        "head": "¿En qué podemos ayudarle?",
-        "lead": "Pregunte con sus propias palabras. Las consultas sencillas se responden al instante; "
-        "para todo lo demás puede abrir un ticket o hablar con una persona.",
+        "head": "¿En qué podemos ayudarte?",
+        "lead": "Pregunta con tus propias palabras. Las consultas sencillas se responden al instante; "
+        "para todo lo demás puedes abrir un ticket o hablar con una persona.",
         "open": "Abrir el chat",
         "ask": "Por ejemplo",
         "how": "Cómo funciona",
-        "how1": "Escriba su pregunta",
+        "how1": "Escribe tu pregunta",
         "how1t": "Basta con una frase. No importan los acentos ni las pequeñas erratas.",
-        "how2": "Reciba la respuesta",
+        "how2": "Recibe la respuesta",
         "how2t": "Con los pasos que hay que seguir y los temas relacionados a un clic.",
         "how3": "O una persona",
-        "how3t": "Pídala en cualquier momento. Lo que ya ha escrito se le entrega.",
-        "embed": "Ponga este chat en su sitio",
+        "how3t": "Pídela en cualquier momento. Se le entrega lo que ya has escrito.",
+        "embed": "Pon este chat en tu sitio",
         "embedt": "Dos líneas antes del final de la página. La dirección del sitio debe estar entre los orígenes permitidos.",
         "copy": "Copiar",
         "copied": "Copiado",
         "skip": "Ir al contenido",
-        "noscript": "El chat necesita JavaScript. Actívelo y recargue la página.",
+        "noscript": "El chat necesita JavaScript. Actívalo y recarga la página.",
         "language": "Idioma",
     },
 }
@@ -133,8 +133,8 @@ class Page:
 <script defer src="{url("page.js")}"></script>
 </head>
 <body>
-<a class="skip" href="#main">{words["skip"]}</a>
-<header><p class="name">{name}</p><nav aria-label="{words["language"]}">{languages}</nav></header>
+<header><a class="skip" href="#main">{words["skip"]}</a>
+<p class="name">{name}</p><nav aria-label="{words["language"]}">{languages}</nav></header>
 <main id="main">
 <section class="top">
 <p class="tag"><i></i>{words["tag"]}</p>

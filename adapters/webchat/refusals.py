@@ -12,52 +12,52 @@ _SENTENCES: Final[dict[str, tuple[int, str, str]]] = {
     "bad_json": (
         400,
         "The request is not valid JSON. Send one JSON object in UTF-8.",
-        "La petición no es JSON válido. Envíe un único objeto JSON en UTF-8.",
+        "La petición no es JSON válido. Envía un único objeto JSON en UTF-8.",
     ),
     "session_over": (
         401,
         "This chat session is missing or has ended. Start a new one and send your message again.",
-        "Esta sesión de chat no existe o ha terminado. Inicie otra y vuelva a enviar el mensaje.",
+        "Esta sesión de chat no existe o ha terminado. Inicia otra y vuelve a enviar el mensaje.",
     ),
     "identity_invalid": (
         401,
         "The proof of who you are was not accepted. Sign in to the site again; you can also go on without it.",
-        "No se ha aceptado la prueba de identidad. Vuelva a iniciar sesión en el sitio; también puede continuar sin ella.",
+        "No se ha aceptado la prueba de identidad. Vuelve a iniciar sesión en el sitio; también puedes continuar sin ella.",
     ),
     "identity_expired": (
         401,
         "The proof of who you are has expired. Reload the page to get a new one.",
-        "La prueba de identidad ha caducado. Recargue la página para obtener otra.",
+        "La prueba de identidad ha caducado. Recarga la página para obtener otra.",
     ),
     "foreign_origin": (
         403,
         "This page may not use the chat. If it is your site, add its origin to the allowed origins of the desk.",
-        "Esta página no puede usar el chat. Si el sitio es suyo, añada su origen a los orígenes permitidos.",
+        "Esta página no puede usar el chat. Si el sitio es tuyo, añade su origen a los orígenes permitidos.",
     ),
     "no_identity": (
         403,
         "This desk does not accept signed identities. Set an identity secret to turn them on.",
-        "Este servicio no acepta identidades firmadas. Configure un secreto de identidad para activarlas.",
+        "Este servicio no acepta identidades firmadas. Configura un secreto de identidad para activarlas.",
     ),
     "slow": (
         408,
         "The request took too long to arrive. Send it again.",
-        "La petición ha tardado demasiado en llegar. Envíela de nuevo.",
+        "La petición ha tardado demasiado en llegar. Envíala de nuevo.",
     ),
     "identity_conflict": (
         409,
         "This chat belongs to another customer. End it, then start a new one.",
-        "Este chat pertenece a otro cliente. Termínelo y empiece uno nuevo.",
+        "Este chat pertenece a otro cliente. Termínalo y empieza uno nuevo.",
     ),
     "too_large": (
         413,
         "The request is too large: at most {limit} bytes are taken. Shorten the message.",
-        "La petición es demasiado grande: se aceptan como máximo {limit} bytes. Acorte el mensaje.",
+        "La petición es demasiado grande: se aceptan como máximo {limit} bytes. Acorta el mensaje.",
     ),
     "not_json": (
         415,
         "Send the request as application/json.",
-        "Envíe la petición como application/json.",
+        "Envía la petición como application/json.",
     ),
     "bad_field": (
         422,
@@ -67,22 +67,22 @@ _SENTENCES: Final[dict[str, tuple[int, str, str]]] = {
     "empty": (
         422,
         "The message is empty. Write something and send it again.",
-        "El mensaje está vacío. Escriba algo y envíelo de nuevo.",
+        "El mensaje está vacío. Escribe algo y envíalo de nuevo.",
     ),
     "too_long": (
         422,
         "The message has {length} characters and at most {limit} are taken. Shorten it or send it in parts.",
-        "El mensaje tiene {length} caracteres y se aceptan {limit} como máximo. Acórtelo o envíelo por partes.",
+        "El mensaje tiene {length} caracteres y se aceptan {limit} como máximo. Acórtalo o envíalo por partes.",
     ),
     "too_many": (
         429,
         "Too many requests. Wait {after} s and try again.",
-        "Demasiadas peticiones. Espere {after} s e inténtelo de nuevo.",
+        "Demasiadas peticiones. Espera {after} s e inténtalo de nuevo.",
     ),
     "not_stored": (
         503,
         "Your message could not be saved just now, so it was not taken. It is worth trying again in {after} s.",
-        "Ahora mismo no se ha podido guardar el mensaje, así que no se ha aceptado. Vuelva a intentarlo en {after} s.",
+        "Ahora mismo no se ha podido guardar el mensaje, así que no se ha aceptado. Vuelve a intentarlo en {after} s.",
     ),
 }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 
 def origin_of(text: str) -> str:
@@ -53,6 +54,18 @@ class WebChatLimits(BaseModel):
     poll_seconds: Annotated[float, Field(gt=0)] = 25
     send_seconds: Annotated[float, Field(gt=0, description="a browser that takes nothing for so long is dropped")] = 20
     idle_days: Annotated[int, Field(ge=1)] = 30
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rest_of_a_rate(cls, data: Any) -> Any:
+        """Half of a rate may be set alone: the other half stays."""
+        if not isinstance(data, Mapping):
+            return data
+        given = dict(data)
+        for name, field in cls.model_fields.items():
+            if isinstance(field.default, Rate) and isinstance(given.get(name), Mapping):
+                given[name] = field.default.model_dump() | dict(given[name])
+        return given
 
 
 class WebChatSettings(BaseModel):

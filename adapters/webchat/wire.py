@@ -130,9 +130,9 @@ def identified(who: Identity, address: Address, locale: str, now: int) -> Inboun
 # --- the transcript on its way to a browser ---
 
 
-class _Line(Struct, frozen=True, omit_defaults=True):
+class _Line(Struct, frozen=True, omit_defaults=True, rename={"author": "by"}):
     n: int
-    by: Literal["you", "desk"]
+    author: Literal["you", "desk"]
     id: str
     at: int
     text: str | None = None

@@ -160,7 +160,7 @@ async def test_piped_lines_are_answered_one_after_the_other_and_then_it_ends(pip
     pipe.type("hola\r\n\n  \n2\nsi\nsin fin de línea")
     pipe.end()
     await terminal.run(desk.accept)
-    ask = "\n\n¿Ayuda?\n\n1. Sí\n2. No\n"
+    ask = "\n\n¿Ayuda?\n\n1) Sí\n2) No\n"
     assert pipe.output.getvalue() == f"«hola»{ask}\n«ChoicePressed»{ask}\n«ChoicePressed»{ask}\n«sin fin de línea»{ask}"
     assert [heard.event for heard in desk.heard][1:3] == [ChoicePressed(key="1.2", label="No"), ChoicePressed(key="1.1", label="Sí")]
     assert len({heard.key for heard in desk.heard}) == 4
@@ -252,4 +252,4 @@ def test_long_lines_are_wrapped_and_lists_hang(pipe: Pipe) -> None:
     drawn = Desk(echo).attach(pipe, look=Look(20, styles=True)).encode(Outbound(ANA, Message(doc, "es"), "1.1.0"))[0].body["text"]
     assert drawn == "uno dos tres \x1b[1mcuatro\ncinco\x1b[22m\n\n• 问题问题 问题问题\n  问题问题 fin"
     assert wrap("una palabra larguísimademasiado larga", 12) == "una palabra\nlarguísimademasiado\nlarga"
-    assert wrap("corta\n\n1. " + "a b c d e f", 8) == "corta\n\n1. a b c\n   d e f"
+    assert wrap("corta\n\n1) " + "a b c d e f", 8) == "corta\n\n1) a b c\n   d e f"

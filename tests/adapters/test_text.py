@@ -27,7 +27,7 @@ def test_every_kind_of_node_is_drawn() -> None:
 
 def test_choices_become_a_numbered_list() -> None:
     message = Message(paragraph("¿Te ha ayudado?"), "es", CHOICES)
-    assert plain_text(message) == "¿Te ha ayudado?\n\n1. Sí, gracias\n2. No\n3. Hablar con una persona"
+    assert plain_text(message) == "¿Te ha ayudado?\n\n1) Sí, gracias\n2) No\n3) Hablar con una persona"
     assert number_choices(message).choices == ()
     assert plain_text(Message(paragraph("Hola"), "es")) == "Hola"
 

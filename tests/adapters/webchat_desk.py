@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import socket
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
+import httpx
 import msgspec
 import uvicorn
+from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from adapters.base import Accepted, NotStored, Outbound
-from adapters.webchat import WebChat, WebChatSettings, Welcome
+from adapters.webchat import Rate, WebChat, WebChatLimits, WebChatSettings, Welcome
 from adapters.webchat.ports import PAGE
 from conversations.events import ChoicePressed, CommandGiven, Inbound, MessageReceived, encoder
 from conversations.model import Address, Choice, Message, paragraph
@@ -148,3 +152,69 @@ class Desk:
                 server.should_exit = True
                 server.force_exit = True
                 await task
+
+
+KEY, NEXT_KEY = "k" * 32, "n" * 40
+SITE = "https://shop.example"
+WIDE = WebChatLimits(sessions=Rate(burst=1000, per_second=100), messages=Rate(burst=1000, per_second=100))
+
+
+def settings(**changes: Any) -> WebChatSettings:
+    given: dict[str, Any] = {"allowed_origins": (SITE,), "identity_secrets": (SecretStr(KEY), SecretStr(NEXT_KEY)), "limits": WIDE}
+    return WebChatSettings(**(given | changes))
+
+
+def limits(**changes: Any) -> WebChatLimits:
+    return WIDE.model_copy(update=changes)
+
+
+class Browser:
+    """A visitor's browser, without the pictures."""
+
+    def __init__(self, desk: Desk, http: httpx.AsyncClient) -> None:
+        self.desk = desk
+        self.http = http
+        self.token = ""
+        self.sent = 0
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.token}"}
+
+    @property
+    def address(self) -> str:
+        return self.desk.kept[hashlib.sha256(self.token.encode()).hexdigest()].address
+
+    async def open(self, **body: str) -> httpx.Response:
+        answer = await self.http.post("/chat/sessions", json=body)
+        if answer.is_success:
+            self.token = answer.json()["token"]
+        return answer
+
+    async def send(self, **body: Any) -> httpx.Response:
+        self.sent += 1
+        return await self.http.post("/chat/messages", json={"client_id": f"message-{self.sent}", **body}, headers=self.bearer)
+
+    async def events(self, after: int = 0, **query: str) -> dict[str, Any]:
+        answer = await self.http.get("/chat/events", params={"after": str(after), **query}, headers=self.bearer)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def identify(self, token: str) -> httpx.Response:
+        return await self.http.post("/chat/identify", json={"jwt": token}, headers=self.bearer)
+
+
+@contextlib.asynccontextmanager
+async def browsing(desk: Desk, peer: str = "192.0.2.7") -> AsyncIterator[Browser]:
+    async with desk.running() as app:
+        transport = httpx.ASGITransport(app, client=(peer, 50_000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://desk.example") as http:
+            yield Browser(desk, http)
+
+
+def text_of(node: Any) -> str:
+    """What a reader sees of a text tree in JSON."""
+    if isinstance(node, list | tuple):
+        return "".join(map(text_of, node))
+    text: str = node.get("text", "\n" if node["type"] == "break" else "")
+    return text + text_of(node.get("children", ())) + text_of(node.get("items", ()))

@@ -43,6 +43,8 @@ async def test_a_hint_given_before_the_wait_is_not_lost() -> None:
     hint.ring()
     hint.ring()
     await asyncio.wait_for(hint.wait(1_000), 5)
+    assert hint.take()
+    assert not hint.take()
     waiting = asyncio.create_task(hint.wait(1_000))
     await asyncio.sleep(0)
     assert not waiting.done(), "two rings were heard as one"
@@ -60,3 +62,13 @@ async def test_without_a_hint_the_wait_ends_with_its_time() -> None:
     assert not waiting.done()
     clock.advance(1)
     await asyncio.wait_for(waiting, 5)
+
+
+async def test_a_second_ring_is_spared_only_where_a_look_must_have_found_it() -> None:
+    for serial, looked, rung in ((True, True, False), (True, False, True), (False, True, True)):
+        hint = Hint(HandClock(), serial)
+        before = hint.looks
+        if looked:
+            hint.looked()
+        hint.ring_unless_seen(before)
+        assert hint.take() is rung

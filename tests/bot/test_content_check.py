@@ -23,10 +23,6 @@ def desk(tmp_path: Path) -> Path:
     return write_desk(tmp_path / "desk")
 
 
-def line_of(path: Path, part: str) -> int:
-    return next(n for n, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1) if part in line)
-
-
 def test_a_sound_desk_has_no_faults(desk: Path) -> None:
     assert check(desk) == []
 
@@ -66,7 +62,8 @@ def test_the_shipped_desk_has_no_faults() -> None:
         (ES, "related: [hours]", "related: [billing]", 9, "there is no"),
         (ES, "actions: [ticket, person]", "actions:\n  - ticket\n  - persons", 12, 'did you mean "person"?'),
         (ES, "actions: [ticket, person]", "flow: langage", 10, 'flow: there is no "langage" to name here; did you mean "language"?'),
-        (ES, "actions: [ticket, person]", "smalltalk: maybe", 10, "true or false"),
+        (ES, "actions: [ticket, person]", "smalltalk: maybe", 10, "smalltalk is true or false"),
+        (ES, "actions: [ticket, person]", "urgent: very", 10, "urgent is true or false"),
         # body
         (EN, "You will see it in {minutes} minutes.", "", 10, "the answer is empty"),
         (EN, "in {minutes} minutes.", "\nin {minuts} minutes.", 11, '{minuts}: desk.toml has no such fact; did you mean "minutes"?'),

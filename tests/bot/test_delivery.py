@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import msgspec
 import pytest
@@ -37,6 +38,10 @@ async def quiet(database: Database) -> None:
     """Several transactions long: whatever was going to happen without the clock has happened."""
     for _ in range(5):
         await database.write(lambda connection: connection.execute(text("SELECT 1")).scalar())
+
+
+def called(platform: Platform, times: int) -> bool:
+    return len(platform.calls) == times
 
 
 async def test_later_is_honoured_to_the_millisecond(database: Database) -> None:
@@ -83,7 +88,7 @@ async def test_an_unspecified_later_backs_off_further_each_time_up_to_a_limit(da
         here.platform.faults.extend(Later(0) for _ in range(12))
         await here.say("ana", "hello")
         for attempt in range(1, 13):
-            await until(lambda attempt=attempt: len(here.platform.calls) == attempt)
+            await until(partial(called, here.platform, attempt))
             called_at = clock.at
             clock.advance(LINGER_MS)
 

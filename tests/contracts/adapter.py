@@ -248,7 +248,7 @@ class AdapterContract:
         else:
             assert not buttons
             seen = visible("".join(map(self.shown, payloads)))
-            assert all(visible(f"{n}. {label}") in seen for n, label in enumerate(labels, 1))
+            assert all(visible(f"{n}) {label}") in seen for n, label in enumerate(labels, 1))
 
     def test_a_label_too_long_for_a_button_is_still_said(self, adapter: Adapter) -> None:
         label = "palabra " * 40

@@ -1,6 +1,5 @@
-// <support-chat>: the customer's side of the live chat. One file, no dependency, no build; nothing is stored and no socket is opened
-// before the visitor writes. The desk's log is the truth: what was typed waits in an outbox until the desk has it, and what was said is
-// pulled from a cursor, so a lost line costs time and never a message. Text is only ever put into text nodes.
+// The customer's side of the live chat. Nothing is stored and no socket opened before the visitor writes. What was typed waits in an
+// outbox until the desk has it; what was said is pulled from a cursor: a lost line costs time and never a message.
 (() => {
   "use strict";
   if (customElements.get("support-chat")) return;
@@ -8,11 +7,11 @@
   const LAUNCH = { en: "Open chat", es: "Abrir el chat", ar: "افتح الدردشة" };
   const ENGLISH = {
     chat: "Chat with {}", close: "Close chat", unread: "{} unread", log: "Conversation", field: "Your message", placeholder: "Write your question…",
-    send: "Send", you: "You", menu: "Menu", restart: "Start over", help: "Help", person: "Talk to a person", ticket: "Open a ticket",
-    language: "Language", end: "End this chat", sure: "Press again to end it", suggestions: "Questions to begin with", newer: "New messages",
+    send: "Send", you: "You", menu: "Menu", restart: "Start over", help: "Help", person: "Talk to a person",
+    end: "End this chat", sure: "Press again to end it", suggestions: "Questions to begin with", newer: "New messages",
     sending: "Sending…", waiting: "Not sent yet, trying again.", retry: "Try now", failed: "Not sent.", edit: "Edit", discard: "Discard",
     reconnecting: "Reconnecting…", offline: "You are offline. What you write is kept and sent when you are back.",
-    over: "This chat had ended. Your next message starts a new one.", typing: "{} is writing…",
+    over: "This chat had ended. Your next message starts a new one.",
     unreachable: "The chat cannot be reached just now. Check your connection; what you write is kept.",
     left: "{} characters left", much: "{} characters too many: shorten it or send it in parts.",
   };
@@ -22,51 +21,50 @@
     close: "m6 6 12 12M18 6 6 18", send: "M4 12 3 4l18 8-18 8 1-8Zm0 0h8", menu: "M5 12h.01M12 12h.01M19 12h.01",
   };
   const STYLE = `
-:host{all:initial;display:contents;color-scheme:light dark}:host([theme=light]){color-scheme:light}:host([theme=dark]){color-scheme:dark}
-*{box-sizing:border-box}[hidden]{display:none!important}
-.r{--bg:light-dark(#fff,#141a26);--ink:light-dark(#131a29,#edf1f9);--soft:light-dark(#556078,#a7b2c8);--bub:light-dark(#eef1f6,#232c3e);
+:host{display:contents}*{box-sizing:border-box}[hidden]{display:none!important}
+.r{all:initial;display:contents;color-scheme:light dark;--bg:light-dark(#fff,#141a26);--ink:light-dark(#131a29,#edf1f9);--soft:light-dark(#556078,#a7b2c8);--bub:light-dark(#eef1f6,#232c3e);
 --line:light-dark(#d5dce8,#3a465e);--bad:light-dark(#b3261e,#ffb4ab);--a:light-dark(var(--bl),var(--bd));
-font:15px/1.45 system-ui,"Segoe UI",Roboto,"Noto Sans",sans-serif;color:var(--ink)}
+font:15px/1.45 system-ui,"Segoe UI",Roboto,"Noto Sans",sans-serif;color:var(--ink)}:host([theme=light]) .r{color-scheme:light}:host([theme=dark]) .r{color-scheme:dark}
 button,textarea{font:inherit;color:inherit;margin:0}button{cursor:pointer;background:none;border:0;padding:0}
 :focus-visible{outline:3px solid var(--a);outline-offset:2px}
 svg{display:block;width:24px;height:24px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
 .l,dialog{position:fixed;inset-inline-end:20px;z-index:2147483000}
 .l{inset-block-end:20px;width:60px;height:60px;display:grid;place-items:center;border-radius:50%;background:var(--b);color:var(--on);
-border:1px solid color-mix(in srgb,var(--on) 35%,transparent);box-shadow:0 6px 24px #0006;transition:transform .15s}.l:hover{transform:scale(1.06)}.l svg{width:28px;height:28px}
+border:1px solid color-mix(in srgb,var(--on) 35%,transparent);box-shadow:0 6px 24px #0006}.l svg{width:28px;height:28px}
 .u{position:absolute;inset-block-start:-4px;inset-inline-end:-4px;min-width:24px;padding:2px 6px;border-radius:12px;background:#b3261e;color:#fff;font-size:13px;
-font-weight:700;text-align:center;border:2px solid #fff;line-height:16px}
+font-weight:600;text-align:center;border:2px solid #fff}
 dialog{inset-block:auto 92px;inset-inline-start:auto;margin:0;padding:0;border:1px solid var(--line);width:392px;max-width:calc(100vw - 40px);
-height:660px;max-height:calc(100dvh - 112px);border-radius:18px;background:var(--bg);color:inherit;box-shadow:0 16px 56px #0005;overflow:hidden;flex-direction:column}
-dialog[open]{display:flex;animation:in .18s ease-out}@keyframes in{from{transform:translateY(14px)}}
-header{display:flex;align-items:center;gap:4px;padding:12px 10px 12px 18px;padding-inline:18px 10px;background:var(--b);color:var(--on)}
-h2{flex:1;min-width:0;margin:0;font-size:17px;font-weight:650;overflow-wrap:anywhere}
-header button{width:40px;height:40px;display:grid;place-items:center;border-radius:10px}header button:hover{background:color-mix(in srgb,var(--on) 16%,transparent)}
-header :focus-visible{outline-color:var(--on);outline-offset:-3px}
-.n{position:absolute;inset-block-start:60px;inset-inline-end:10px;z-index:2;min-width:200px;padding:6px;display:grid;background:var(--bg);border:1px solid var(--line);border-radius:12px;box-shadow:0 8px 28px #0004}
+height:660px;max-height:calc(100dvh - 112px);border-radius:18px;background:var(--bg);color:inherit;box-shadow:0 6px 24px #0006;overflow:hidden;flex-direction:column}
+dialog[open]{display:flex;animation:in .2s}@keyframes in{from{transform:translateY(14px)}}
+.h{display:flex;align-items:center;gap:4px;padding:12px;padding-inline-start:18px;background:var(--b);color:var(--on)}
+h2{flex:1;min-width:0;margin:0;font-size:17px;font-weight:600;overflow-wrap:anywhere}
+.h button{width:40px;height:40px;display:grid;place-items:center;border-radius:10px}.h button:hover{background:color-mix(in srgb,var(--on) 16%,transparent)}
+.h :focus-visible{outline-color:var(--on);outline-offset:-3px}
+.n{position:absolute;inset-block-start:60px;inset-inline-end:10px;z-index:2;min-width:200px;padding:6px;display:grid;background:var(--bg);border:1px solid var(--line);border-radius:12px;box-shadow:0 6px 24px #0006}
 .n button{padding:9px 12px;text-align:start;border-radius:8px}.n button:hover{background:var(--bub)}.n hr{width:100%;margin:4px 0;border:0;border-top:1px solid var(--line)}
-.s{padding:7px 18px;background:var(--bub);font-size:13px}.s:empty{display:none}
+.s{padding:7px 18px;background:var(--bub);font-size:13px}.s:empty{padding:0}
 .g{flex:1;position:relative;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:16px 16px 8px;display:flex;flex-direction:column;gap:10px}.g:focus-visible{outline-offset:-3px}
 .m{display:flex;flex-direction:column;align-items:start;max-width:88%}.m.you{align-self:end;align-items:end}
-.b{padding:9px 13px;border-radius:16px;border-end-start-radius:5px;background:var(--bub);overflow-wrap:anywhere;border:1px solid transparent;max-width:100%}
-.you .b{background:var(--b);color:var(--on);border-radius:16px;border-end-end-radius:5px;white-space:pre-wrap}
-.b p,.b ul,.b ol{margin:0}.b>*+*{margin-block-start:8px}.b ul,.b ol{padding-inline-start:22px}.b li+li{margin-block-start:3px}
+.b{padding:9px 13px;border-radius:16px;border-end-start-radius:5px;background:var(--bub);overflow-wrap:anywhere;max-width:100%}
+.you .b{background:var(--b);color:var(--on);border-radius:16px 16px 5px;white-space:pre-wrap}
+.b>*{margin:0}.b>*+*{margin-block-start:8px}.b ul,.b ol{padding-inline-start:22px}.b li+li{margin-block-start:3px}
 .b a{color:var(--a)}.b code{font:.92em ui-monospace,Menlo,monospace;padding:1px 5px;border-radius:5px;background:color-mix(in srgb,var(--ink) 9%,transparent)}
 .t{margin:3px 4px 0;font-size:12px;color:var(--soft)}.t.bad{color:var(--bad)}.t button{min-height:24px;padding:0 4px;color:var(--a);font-weight:600;text-decoration:underline}
 .c{display:flex;flex-wrap:wrap;gap:7px;margin-block-start:8px}
-.c button{min-height:36px;padding:6px 14px;border:1px solid var(--a);border-radius:18px;color:var(--a);font-weight:550;text-align:start;overflow-wrap:anywhere}
+.c button{min-height:36px;padding:6px 14px;border:1px solid var(--a);border-radius:18px;color:var(--a);font-weight:600;text-align:start;overflow-wrap:anywhere}
 .c button:not([aria-disabled]):hover{background:var(--bub)}.c [aria-disabled]{border-color:var(--line);color:var(--soft);cursor:default}
 .c [aria-pressed=true]{background:var(--bub);color:var(--ink)}.c [aria-pressed=true]:before{content:"✓ "}
-.w{display:flex;gap:5px;padding:13px 15px}.w i{width:7px;height:7px;border-radius:50%;background:var(--soft);animation:w 1.2s infinite}.w i+i{animation-delay:.15s}.w i+i+i{animation-delay:.3s}
+.w{align-self:start;display:flex;gap:5px;padding:13px 15px}.w i{width:7px;height:7px;border-radius:50%;background:var(--soft);animation:w 1.2s infinite}.w i+i{animation-delay:.2s}.w i+i+i{animation-delay:.4s}
 @keyframes w{30%{transform:translateY(-4px)}60%{transform:none}}
 .j{position:absolute;inset-block-end:86px;inset-inline:0;margin:auto;width:max-content;min-height:32px;padding:4px 14px;border-radius:16px;background:var(--ink);color:var(--bg);font-size:13px}
 form{display:flex;align-items:end;gap:8px;padding:8px 12px 4px}
 textarea{flex:1;min-width:0;min-height:44px;max-height:132px;resize:none;padding:10px 14px;border:1px solid light-dark(#75809a,#8793ad);border-radius:14px;background:var(--bg)}
 textarea::placeholder{color:var(--soft);opacity:1}textarea:focus{outline:2px solid var(--a);outline-offset:0;border-color:transparent}
-form button{width:44px;height:44px;flex:none;display:grid;place-items:center;border-radius:50%;background:var(--b);color:var(--on)}:dir(rtl)>svg.f{transform:scaleX(-1)}
+form button{width:44px;height:44px;flex:none;display:grid;place-items:center;border-radius:50%;background:var(--b);color:var(--on)}.send:dir(rtl){transform:scaleX(-1)}.menu{stroke-width:4}
 .k{min-height:12px;padding:0 18px 6px;font-size:12px;color:var(--soft)}.k.bad{color:var(--bad)}
 .x{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 @media(max-width:480px){dialog{inset:0;width:100%;max-width:none;height:100dvh;max-height:none;border:0;border-radius:0}dialog[open]~.l{display:none}textarea{font-size:16px}.c button{min-height:40px}}
-@media(prefers-reduced-motion:reduce){*{animation:none!important;transition:none!important}}
+@media(prefers-reduced-motion:reduce){*{animation:none!important}}
 @media(forced-colors:active){.b,.l,.n,dialog,.c button,form button,.j{border:1px solid}.w i{background:CanvasText}}`;
 
   const h = (tag, props, ...kids) => {
@@ -78,9 +76,8 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
   const icon = (name) => {
     const [svg, path] = ["svg", "path"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
     path.setAttribute("d", ICONS[name]);
-    svg.setAttribute("aria-hidden", "true");
-    if (name === "send") svg.classList.add("f");
-    if (name === "menu") svg.setAttribute("stroke-width", "3");
+    svg.ariaHidden = "true";
+    svg.classList.add(name);
     svg.append(path);
     return svg;
   };
@@ -112,25 +109,25 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     return `:host{--b:rgb(${rgb});--on:${white ? "#fff" : "#000"};--bl:${readable(rgb, [238, 241, 246], 0)};--bd:${readable(rgb, [35, 44, 62], 255)}}`;
   };
 
-  // --- what must outlive the page; in memory when the browser denies storage ---
+  // --- what must outlive the page; in memory where the browser denies storage or it is full ---
+  const memory = (items) => Object.assign(Object.create({
+    getItem(key) { return this[key] ?? null; }, setItem(key, value) { this[key] = value; }, removeItem(key) { delete this[key]; },
+  }), items);
   class Store {
-    constructor(prefix) { this.prefix = prefix; this.memory = new Map(); try { this.disk = localStorage; } catch { this.disk = null; } }
-    get(key) { try { const value = this.disk.getItem(this.prefix + key); if (value !== null) return value; } catch { /* denied */ } return this.memory.get(key) ?? null; }
-    set(key, value) { try { this.disk.setItem(this.prefix + key, value); this.memory.delete(key); } catch { this.memory.set(key, value); } }
-    drop(key) { this.memory.delete(key); try { this.disk.removeItem(this.prefix + key); } catch { /* denied */ } }
-    keys() {
-      let found = [];
-      try { found = Object.keys(this.disk).filter((key) => key.startsWith(this.prefix)).map((key) => key.slice(this.prefix.length)); } catch { /* denied */ }
-      return [...new Set([...found, ...this.memory.keys()])];
+    constructor(prefix) {
+      this.prefix = prefix;
+      try { (this.items = localStorage).getItem(prefix); } catch { this.items = memory(); }
     }
+    get(key) { return this.items.getItem(this.prefix + key); }
+    set(key, value) { try { this.items.setItem(this.prefix + key, value); } catch { (this.items = memory({ ...this.items })).setItem(this.prefix + key, value); } }
+    drop(key) { this.items.removeItem(this.prefix + key); }
+    keys(start = "") { return Object.keys(this.items).filter((key) => key.startsWith(this.prefix + start)).map((key) => key.slice(this.prefix.length)); }
   }
   const id = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  const TAB = id();
-  const ADOPT = 20000; // without Web Locks a tab sends what it wrote, and after so long also what a closed tab left
 
   class SupportChat extends HTMLElement {
     static observedAttributes = ["color", "locale"];
-    lines = new Map(); pressed = new Set(); texts = ENGLISH; lang = "en"; cursor = 0; tries = 0; down = 0; note = ""; epoch = 0; lastAt = 0;
+    lines = new Map(); pressed = new Set(); texts = ENGLISH; ui = "en"; cursor = 0; tries = 0; down = 0; note = ""; epoch = 0; lastAt = 0; beat = 25000; unread = 0;
 
     connectedCallback() {
       this.base = new URL(this.getAttribute("server") || SOURCE || location.href, location.href).origin;
@@ -166,7 +163,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.label(); this.launcher.focus(); this.emit("close");
     }
     async ask(text) { await this.open(); this.put({ text }); }
-    /** A signed proof of who the visitor is, or a function that fetches a fresh one; used at once in a chat, otherwise when one starts. */
+    /** A signed proof of who the visitor is, or a function that fetches one; used once there is a chat. */
     async identify(proof) { this.proof = typeof proof === "function" ? proof : () => proof; this.proved = false; await this.drain(); }
     async logout() {
       const token = this.store.get("token");
@@ -177,17 +174,17 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     emit(name, detail) { this.dispatchEvent(new CustomEvent(`support-chat:${name}`, { bubbles: true, composed: true, detail })); }
 
     // --- language ---
-    choose(locale) { this.lang = Object.keys(LAUNCH).find((known) => (locale ?? "").toLowerCase().startsWith(known)) ?? "en"; this.spoken = null; this.label(); }
+    choose(locale) { this.ui = Object.keys(LAUNCH).find((known) => (locale ?? "").toLowerCase().startsWith(known)) ?? "en"; this.spoken = null; this.label(); }
     speak(locale) {
       if (locale) this.choose(locale);
-      const lang = this.lang;
+      const lang = this.ui;
       return (this.spoken ??= (async () => {
         let texts = ENGLISH;
         if (lang !== "en") {
           const got = await this.call("GET", `${lang}.json`);
           if (got.ok) texts = { ...ENGLISH, ...got.data }; else this.spoken = null;
         }
-        if (lang !== this.lang) return;
+        if (lang !== this.ui) return;
         this.texts = texts;
         this.date = this.time = null;
         if (this.dialog) { this.dress(); if (this.config) this.greet(true); }
@@ -211,7 +208,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     build() {
       if (this.dialog) return;
       const button = (name, act, props) => h("button", { type: "button", onclick: act, ...props }, icon(name));
-      this.title = h("h2", { id: "t" });
+      this.heading = h("h2", { id: "t" });
       this.more = button("menu", () => this.toggle(), { "aria-expanded": "false" });
       this.shut = button("close", () => this.close());
       this.menu = h("div", { className: "n", hidden: true });
@@ -228,7 +225,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       const form = h("form", { onsubmit: (event) => { event.preventDefault(); this.submit(); } }, this.field, this.go);
       this.dialog = h("dialog", { id: "d", "aria-labelledby": "t", oncancel: (event) => { event.preventDefault(); this.escape(); }, onkeydown: (event) => {
         if (event.key === "Escape" && !event.isComposing) { event.preventDefault(); event.stopPropagation(); this.escape(); }
-      } }, h("header", null, this.title, this.more, this.shut), this.menu, this.bar, this.log, this.jump, form, this.counter);
+      } }, h("div", { className: "h" }, this.heading, this.more, this.shut), this.menu, this.bar, this.log, this.jump, form, this.counter);
       this.frame.prepend(this.dialog);
       this.launcher.setAttribute("aria-controls", "d");
       this.dress();
@@ -236,9 +233,9 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     }
     /** Put the words of the current language wherever words are. */
     dress() {
-      this.frame.dir = RTL.test(this.lang) ? "rtl" : "ltr";
-      this.frame.lang = this.texts === ENGLISH ? "en" : this.lang;
-      this.title.textContent = this.config?.name ?? this.say("chat", "").trim();
+      this.frame.dir = RTL.test(this.ui) ? "rtl" : "ltr";
+      this.frame.lang = this.texts === ENGLISH ? "en" : this.ui;
+      this.heading.textContent = this.config?.name ?? this.say("chat", "").trim();
       this.log.ariaLabel = this.say("log");
       this.field.ariaLabel = this.say("field");
       this.field.placeholder = this.say("placeholder");
@@ -248,7 +245,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       const command = (name, key) => item(this.say(key), () => this.put({ command: name }));
       let sure = false;
       this.menu.replaceChildren(command("menu", "restart"), command("help", "help"), command("person", "person"), h("hr"),
-        ...(this.config?.locales ?? []).filter((code) => code !== this.lang).map((code) => item(this.tongue(code), () => this.translate(code), { lang: code })),
+        ...(this.config?.locales ?? []).filter((code) => code !== this.ui).map((code) => item(this.tongue(code), () => this.switchTo(code), { lang: code })),
         h("hr"), item(this.say("end"), (event) => {
           if (sure) return void this.logout();
           sure = true; event.target.textContent = this.say("sure");
@@ -256,8 +253,8 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
         }));
       this.label(); this.typed(); this.status();
     }
-    tongue(code) { try { return new Intl.DisplayNames([code], { type: "language" }).of(code).replace(/^./, (first) => first.toLocaleUpperCase(code)); } catch { return code; } }
-    translate(code) {
+    tongue(code) { try { return new Intl.DisplayNames(code, { type: "language" }).of(code).replace(/^./, (first) => first.toUpperCase()); } catch { return code; } }
+    switchTo(code) {
       if (this.store.get("token")) { this.store.set("lang", code); this.put({ command: "language", argument: code }); }
       this.speak(code);
     }
@@ -265,15 +262,15 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     escape() { if (this.menu.hidden) this.close(); else { this.toggle(); this.more.focus(); } }
     label() {
       if (!this.launcher) return;
-      const open = this.dialog?.open, unread = this.unread ?? 0;
-      this.launcher.ariaLabel = open ? this.say("close") : (LAUNCH[this.lang] ?? LAUNCH.en) + (unread ? `, ${this.say("unread", unread)}` : "");
-      this.launcher.ariaExpanded = String(!!open);
-      if (this.shown !== !!open) { this.shown = !!open; this.launcher.replaceChildren(icon(open ? "close" : "chat"), this.badge); }
+      const open = !!this.dialog?.open, { unread } = this;
+      this.launcher.ariaLabel = open ? this.say("close") : LAUNCH[this.ui] + (unread ? `, ${this.say("unread", unread)}` : "");
+      this.launcher.ariaExpanded = String(open);
+      if (this.shown !== open) { this.shown = open; this.launcher.replaceChildren(icon(open ? "close" : "chat"), this.badge); }
       this.badge.hidden = !unread; this.badge.textContent = unread > 9 ? "9+" : unread;
     }
     async greet(again) {
       if (this.config && !again) return;
-      const got = await this.call("GET", `config?locale=${this.lang}`);
+      const got = await this.call("GET", `config?locale=${this.ui}`);
       if (!got.ok) { if (!this.down) { this.note = got.data?.message ?? this.say("unreachable"); this.status(); } return; }
       if (this.note === this.say("unreachable")) this.note = "";
       const fresh = !this.config || this.config.locale !== got.data.locale;
@@ -287,31 +284,31 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     suggest() { if (this.greeting.lastChild) this.greeting.lastChild.hidden = this.lines.size > 0; }
     when(at) {
       const day = new Date(at).toDateString() !== new Date().toDateString();
-      // One formatter for all: making one per message is what makes a long chat slow to open.
-      const format = day ? (this.date ??= new Intl.DateTimeFormat(this.lang, { dateStyle: "medium", timeStyle: "short" })) : (this.time ??= new Intl.DateTimeFormat(this.lang, { timeStyle: "short" }));
+      // One formatter for all: one per message makes a long chat slow to open.
+      const format = day ? (this.date ??= new Intl.DateTimeFormat(this.ui, { dateStyle: "medium", timeStyle: "short" })) : (this.time ??= new Intl.DateTimeFormat(this.ui, { timeStyle: "short" }));
       return format.format(at);
     }
     bubble(line) {
       const desk = line.by === "desk", message = line.message;
       const body = h("div", { className: "b", dir: "auto" });
       if (desk) { body.lang = message.locale; body.append(...blocks(message.doc)); }
-      else body.textContent = line.text ?? line.label ?? (line.command === "menu" ? this.say("restart") : this.texts[line.command] ?? line.command);
-      if (line.command === "language" && (line.label || line.argument)) body.textContent = this.tongue(line.label || line.argument);
+      else if (line.command) body.textContent = this.texts[line.command === "menu" ? "restart" : line.command] ?? this.tongue(line.label ?? line.argument ?? "");
+      else body.textContent = line.text ?? line.label;
       const node = h("div", { className: `m ${line.by}` }, h("span", { className: "x" }, `${desk ? this.config?.name ?? this.say("chat", "") : this.say("you")}: `), body);
       if (message?.choices?.length) node.append(h("div", { className: "c", role: "group" }, ...message.choices.map((choice) => h("button", {
         type: "button", lang: message.locale, "data-key": choice.key, onclick: (event) => {
-          if (event.currentTarget.ariaDisabled) return;
-          this.put({ choice: choice.key, label: choice.label });
+          if (!event.currentTarget.ariaDisabled) this.put({ choice: choice.key, label: choice.label });
         } }, choice.label))));
       node.stamp = h("div", { className: "t" });
       node.append(node.stamp);
       return node;
     }
-    /** A line of the log or of the outbox, in its place: the desk's number decides, what has none yet comes last. */
+    /** A line of the log or the outbox, placed by the desk's number; what has none yet comes last. */
     show(line) {
       let node = this.lines.get(line.id);
       if (!node) this.lines.set(line.id, (node = this.bubble(line)));
       node.n = line.n ?? node.n ?? Infinity;
+      node.classList.toggle("new", node.n === Infinity);
       node.stamp.className = "t";
       node.stamp.replaceChildren(h("time", { dateTime: new Date(line.at).toISOString() }, this.when(line.at)));
       let before = this.typing;
@@ -359,7 +356,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     /** Everything a visitor says goes through the outbox: stored first, drawn at once, sent until the desk has it. */
     put(said) {
       this.build();
-      const item = { id: id(), at: (this.lastAt = Math.max(Date.now(), this.lastAt + 1)), tab: TAB, locale: this.lang, ...said };
+      const item = { id: id(), at: (this.lastAt = Math.max(Date.now(), this.lastAt + 1)), locale: this.ui, ...said };
       this.store.set(`out:${item.id}`, JSON.stringify(item));
       this.note = "";
       this.sync();
@@ -374,10 +371,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.enough = setTimeout(() => this.answered(), 20000);
     }
     answered() { clearTimeout(this.soon); clearTimeout(this.enough); if (this.typing) this.typing.hidden = true; }
-    queue() {
-      return this.store.keys().filter((key) => key.startsWith("out:")).map((key) => { try { return JSON.parse(this.store.get(key)); } catch { return null; } })
-        .filter(Boolean).sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1));
-    }
+    queue() { return this.store.keys("out:").map((key) => JSON.parse(this.store.get(key))).sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1)); }
     /** Draw what waits in the outbox, whichever tab it was written in. */
     sync() {
       if (!this.dialog) return;
@@ -396,14 +390,15 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.status();
     }
     async drain() {
-      if (this.draining) { this.more_ = true; return; }
+      this.stale = true;
+      if (this.draining) return;
       this.draining = true;
       try {
-        do {
-          this.more_ = false;
-          // One tab sends at a time, so that two tabs keep one order.
-          await (navigator.locks ? navigator.locks.request(this.store.prefix + "outbox", () => this.empty()).catch((error) => { if (error?.name !== "SecurityError") throw error; return this.empty(); }) : this.empty());
-        } while (this.more_);
+        while (this.stale) {
+          this.stale = false;
+          // One tab sends at a time, where there are locks; two at once would send each message twice, which the desk notices.
+          await (navigator.locks ? navigator.locks.request(`${this.store.prefix}out`, () => this.empty()) : this.empty());
+        }
       } finally { this.draining = false; }
     }
     /** Send what waits, oldest first, each only when the one before it is taken. */
@@ -412,20 +407,20 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       for (;;) {
         const token = this.store.get("token");
         if (token && this.proof && !this.proved && !(await this.prove(token))) return;
-        const item = this.queue().find((one) => !one.failed && (navigator.locks || one.tab === TAB || Date.now() - one.at > ADOPT));
+        const item = this.queue().find((one) => !one.failed);
         if (!item || epoch !== this.epoch) return;
         if (!token) {
           if (!(await this.begin(epoch))) return;
           continue;
         }
-        const { id: client_id, at, tab, tried, ...said } = item;
+        const { id: client_id, at, tried, ...said } = item;
         const got = await this.call("POST", "messages", { client_id, ...said }, token);
         if (epoch !== this.epoch) return;
         if (got.ok) {
           this.store.drop(`out:${client_id}`);
           this.show({ by: "you", ...item });
           this.tries = 0;
-          if (!this.socket && !this.polling) this.connect();
+          this.reach();
         } else if (got.status === 401) this.over(token);
         else if ([400, 403, 404, 409, 413, 415, 422].includes(got.status)) {
           this.store.set(`out:${client_id}`, JSON.stringify({ ...item, failed: got.data?.message ?? String(got.status) }));
@@ -438,11 +433,11 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
         }
       }
     }
-    /** A session, made when the first message is sent. A proof that is not accepted must not keep anybody from writing: it is left out. */
+    /** A session, for the first message. A proof that is not accepted must not keep anybody from writing. */
     async begin(epoch) {
       const jwt = this.proof && (await this.evidence());
-      let got = await this.call("POST", "sessions", { locale: this.lang, ...(jwt && { jwt }) });
-      if (jwt && [401, 403].includes(got.status)) { this.proof = null; this.emit("identify-failed", got.data); got = await this.call("POST", "sessions", { locale: this.lang }); }
+      let got = await this.call("POST", "sessions", { locale: this.ui, ...(jwt && { jwt }) });
+      if (jwt && [401, 403].includes(got.status)) { this.proof = null; this.emit("identify-failed", got.data); got = await this.call("POST", "sessions", { locale: this.ui }); }
       else if (jwt && got.ok) this.proved = true;
       if (epoch !== this.epoch) return false;
       if (!got.ok) {
@@ -469,13 +464,13 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     }
     later(after) {
       clearTimeout(this.again);
-      // Full jitter: after a restart of the desk its customers must not all come back at the same moment.
+      // Full jitter: when the desk is back its customers must not all come at once.
       const pause = Math.random() * Math.min(8000, 500 * 2 ** this.tries++);
-      this.again = setTimeout(() => { this.connect(); this.drain(); }, Math.max(pause, (after ?? 0) * 1000));
+      this.again = setTimeout(() => { this.reach(); this.drain(); }, Math.max(pause, (after ?? 0) * 1000));
     }
     async call(method, path, body, token, patience = 12000, abort) {
       try {
-        const headers = { "accept-language": this.lang };
+        const headers = { "accept-language": this.ui };
         if (body) headers["content-type"] = "application/json";
         if (token) headers.authorization = `Bearer ${token}`;
         const signal = abort ? AbortSignal.any([abort, AbortSignal.timeout(patience)]) : AbortSignal.timeout(patience);
@@ -488,66 +483,69 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     resume() { this.speak(); this.build(); this.connect(); this.drain(); }
     nudge() {
       this.tries = 0;
-      if (!this.socket && !this.polling) { clearTimeout(this.again); this.connect(); }
-      this.drain(); this.status();
+      this.reach(); this.drain(); this.status();
     }
+    reach() { if (!this.poller) this.connect(); }
     connect() {
       const token = this.store.get("token");
       if (!token || this.socket || !this.isConnected) return;
       this.watch ??= setInterval(() => this.guard(), 5000);
-      this.ticked = Date.now();
+      this.ticked = this.heard = Date.now();
       let ready = false, socket;
       try { socket = this.socket = new WebSocket(`${this.base.replace(/^http/, "ws")}/chat/socket`); } catch { return this.lost(false); }
       const slow = setTimeout(() => fail(), 6000);
       const fail = (event) => {
         if (this.socket !== socket) return;
         clearTimeout(slow);
-        this.socket = socket.onclose = null;
+        this.socket = socket.onerror = socket.onclose = null;
         socket.close();
         event?.code === 4401 ? this.over(token) : this.lost(ready);
       };
       socket.onopen = () => socket.send(JSON.stringify({ token, after: this.cursor }));
-      socket.onclose = fail;
+      socket.onerror = socket.onclose = fail; // one blocked by a policy only says error
       socket.onmessage = (event) => {
         const data = JSON.parse(event.data);
         this.heard = Date.now();
-        if (data.ready) { clearTimeout(slow); ready = true; this.beat = data.beat * 1000; this.poller?.abort(); this.up(); this.drain(); }
+        if (data.ready) { clearTimeout(slow); ready = true; this.beat = data.beat * 1000; this.poller?.abort(); this.poller = null; this.up(); }
         if (data.entries) this.take(data);
       };
     }
-    up() { this.tries = 0; this.down = 0; this.note = ""; this.sync(); if (this.dialog?.open) this.greet(); }
+    up() { this.tries = this.down = 0; this.note = ""; this.drain(); this.sync(); if (this.dialog?.open) this.greet(); }
     lost(ready) {
       this.down ||= Date.now();
       setTimeout(() => this.sync(), 650);
       if (ready) this.later(); else this.poll();
     }
-    /** Where sockets are blocked. Only a poll that works while the socket does not tells that from a desk that is away. */
+    /** Where sockets are blocked: only a poll that works while the socket does not tells that from a desk that is away. */
     async poll() {
-      if (this.polling) return;
-      this.polling = true;
-      this.poller = new AbortController();
-      let wait = 0, until = 0;
-      for (let token; (token = this.store.get("token")) && !(this.socket && this.heard > until); wait = 25) {
-        const got = await this.call("GET", `events?after=${this.cursor}&wait=${wait}`, null, token, (wait + 10) * 1000, this.poller.signal);
-        if (this.poller.signal.aborted) break;
-        if (got.ok) {
-          if (!wait) { this.up(); this.drain(); until = Date.now() + 60000; }
-          this.take(got.data);
-          if (Date.now() > until) { until = Date.now() + 300000; this.connect(); }
-        } else if (got.status === 401) { this.over(token); break; }
-        else { this.down ||= Date.now(); this.later(got.after); break; }
+      if (this.poller) return;
+      const { signal } = (this.poller = new AbortController());
+      let wait = 0, retry = 0;
+      for (let token; (token = this.store.get("token")); wait = 25) {
+        const got = await this.call("GET", `events?after=${this.cursor}&wait=${wait}`, null, token, 12000 + wait * 1000, signal);
+        if (signal.aborted) return;
+        if (!got.ok) {
+          this.poller = null;
+          if (got.status === 401) return this.over(token);
+          this.down ||= Date.now();
+          return this.later(got.after);
+        }
+        if (!wait) { this.up(); retry = Date.now() + 60000; }
+        this.take(got.data);
+        if (Date.now() > retry) { retry = Date.now() + 300000; this.connect(); }
       }
-      this.polling = false;
+      this.poller = null;
     }
     guard() {
-      const now = Date.now(), slept = now - this.ticked > 20000, silent = this.socket && now - (this.heard ?? now) > (this.beat ?? 25000) * 2 + 5000;
+      const now = Date.now(), silent = this.socket && now - this.heard > this.beat * 2 + 5000;
+      if (now - this.ticked > 20000 || silent) { this.hang(); this.nudge(); } // the machine slept, or the line is dead
       this.ticked = now;
-      if (slept || silent) { this.hang(); this.nudge(); }
     }
     hang() {
       const { socket } = this;
-      this.socket = null; this.poller?.abort();
-      if (socket) { socket.onclose = socket.onmessage = null; socket.close(); }
+      this.poller?.abort();
+      this.socket = this.poller = null;
+      if (socket) { socket.onerror = socket.onclose = socket.onmessage = null; socket.close(); }
       clearInterval(this.watch); clearTimeout(this.again); this.watch = null;
     }
     take({ entries, cursor, reset }) {
@@ -568,13 +566,13 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
         this.follow();
         this.emit("message", { id: answer.id });
       }
-      // A long answer is read from its top.
-      if (end) this.log.scrollTop = first && news.length < 9 ? Math.min(this.log.scrollHeight, first.offsetTop - 64) : this.log.scrollHeight;
+      // A long answer is read from its top, under its question.
+      if (end) this.log.scrollTop = first && news.length < 9 ? Math.max(first.previousSibling.offsetTop - 12, first.offsetTop - 120) : this.log.scrollHeight;
       else if (answer) this.jump.hidden = false;
       this.read();
     }
-    /** The chat speaks the language of the conversation, unless the page wants one that the desk does not have. */
-    follow() { if (this.locale && this.locale !== this.lang && this.config?.locales.includes(this.lang)) this.speak(this.locale); }
+    /** Speak the language of the conversation, unless the page wants one that the desk does not have. */
+    follow() { if (this.locale && this.locale !== this.ui && this.config?.locales.includes(this.ui)) this.speak(this.locale); }
     read() {
       if (this.dialog?.open && !document.hidden && this.cursor) this.store.set("seen", this.cursor);
       this.count();

@@ -1,0 +1,196 @@
+"""A durable turn, from receipt to delivery: its CPU time, its rate and its latency, beside a floor written with bare sqlite3.
+
+Run as a program it is the measured process: `python -m benchmarks.turns FOLDER CUSTOMERS TURNS` prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import bot  # noqa: F401  (before anything loads NumPy: it settles how many threads there are)
+from adapters.memory import Memory, Sent
+
+WARM_UP = 3
+"""Turns of each customer before the measurement: the first one begins the conversation."""
+
+SAID = (
+    "hola",
+    "¿Qué prioridad pongo si mi servidor está caído?",
+    "¿cuánto tardáis en responder a un ticket?",
+    "how do I open a ticket?",
+    "1",
+    "is there a phone number?",
+    "¿qué datos necesito para un incidente crítico?",
+    "my cat likes fish",
+    "gracias",
+)
+
+FLOOR_BATCH = 64
+
+
+async def converse(folder: Path, customers: int, turns: int) -> dict[str, Any]:
+    """Customers who each ask, wait for the reply, and ask again: through every file a real message goes through."""
+    from bot.clock import Clock, Ids
+    from bot.knowledge import load_knowledge
+    from bot.pipeline import Pipeline
+    from bot.settings import BESIDE_THE_CODE
+    from bot.supervision import Supervisor
+    from bot.telemetry import Metrics, configure
+    from conversations.engine import decide
+    from conversations.events import Inbound, MessageReceived
+    from conversations.model import Address
+    from storage import migrate
+    from storage.engines import open_database
+
+    url = f"sqlite:///{folder / 'bench.db'}"
+    await asyncio.to_thread(migrate.upgrade, url)
+    database = open_database(url)
+    knowledge = load_knowledge(BESIDE_THE_CODE / "content" / "introserv", folder)
+    waiting: dict[str, asyncio.Future[None]] = {}
+
+    def show(sent: Sent) -> None:
+        if sent.key.endswith(".0.0") and (reply := waiting.pop(sent.chat, None)) is not None:
+            reply.set_result(None)
+
+    clock, metrics, log = Clock(), Metrics(), configure("error", "json")
+    supervisor = Supervisor(clock, metrics, log)
+    pipeline = Pipeline(database, [Memory(sink=show)], decide, lambda: knowledge, clock, Ids(clock), metrics, log)
+    pipeline.start(supervisor)
+    accept, loop = pipeline.intake.accept, asyncio.get_running_loop()
+    latencies: list[float] = []
+
+    async def customer(n: int, count: int, phase: str) -> None:
+        chat = f"c{n}"
+        address, said = Address("memory", "desk", chat), cycle(SAID[n % len(SAID) :] + SAID[: n % len(SAID)])
+        for turn in range(count):
+            reply = waiting[chat] = loop.create_future()
+            began = time.perf_counter()
+            await accept(Inbound(address, f"{phase}{turn}", MessageReceived(text=next(said))))
+            await reply
+            latencies.append(time.perf_counter() - began)
+
+    async with asyncio.TaskGroup() as group:
+        for n in range(customers):
+            group.create_task(customer(n, WARM_UP, "w"))
+    latencies.clear()
+    each = max(1, turns // customers)
+    cpu, began = time.process_time(), time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for n in range(customers):
+            group.create_task(customer(n, each, "t"))
+    cpu, took = time.process_time() - cpu, time.perf_counter() - began
+    await pipeline.drain(supervisor, 10)
+    await supervisor.stop()
+    await database.close()
+    latencies.sort()
+    count = each * customers
+    return {
+        "cpu_ms": cpu * 1000 / count,
+        "rate": count / took,
+        "p50_ms": latencies[count // 2] * 1000,
+        "p99_ms": latencies[min(count - 1, count * 99 // 100)] * 1000,
+    }
+
+
+def measure(folder: Path, customers: int, turns: int) -> dict[str, float]:
+    """`converse` in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.turns", str(folder), str(customers), str(turns)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout))
+
+
+def floor(folder: Path, turns: int) -> float:
+    """Turns a second of bare sqlite3: the rows that the desk wrote, 64 turns per commit, synchronous=FULL, and nothing else.
+
+    One turn here is: the event in, its turn noted, the state replaced, the message out, and its delivery marked.
+    """
+    source = sqlite3.connect(folder / "bench.db")
+    one = {
+        table: source.execute(f"SELECT * FROM {table} ORDER BY rowid DESC LIMIT 512").fetchall()
+        for table in ("conversation", "inbox", "outbox")
+    }
+    names = {table: [row[1] for row in source.execute(f"PRAGMA table_info({table})")] for table in one}
+    schema = [row[0] for row in source.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'")]
+    source.close()
+    bare = sqlite3.connect(folder / "floor.db", isolation_level=None)
+    bare.execute("PRAGMA journal_mode = WAL")
+    bare.execute("PRAGMA synchronous = FULL")
+    for statement in schema:
+        bare.execute(statement)
+    insert = {table: f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})" for table, columns in names.items()}
+    at = {table: {name: n for n, name in enumerate(columns)} for table, columns in names.items()}
+    conversations = [list(row) for row in one["conversation"]]
+    bare.executemany(insert["conversation"], conversations)
+    events, messages, next_id = [list(row) for row in one["inbox"]], [list(row) for row in one["outbox"]], 1
+    began = time.perf_counter()
+    for _ in range(turns // FLOOR_BATCH):
+        bare.execute("BEGIN IMMEDIATE")
+        for _ in range(FLOOR_BATCH):
+            talk = conversations[next_id % len(conversations)]
+            event, message = events[next_id % len(events)], messages[next_id % len(messages)]
+            shard, conversation = talk[at["conversation"]["shard"]], talk[at["conversation"]["id"]]
+            for row, columns in ((event, at["inbox"]), (message, at["outbox"])):
+                row[columns["shard"]], row[columns["conversation"]] = shard, conversation
+            event[at["inbox"]["id"]], event[at["inbox"]["key"]], event[at["inbox"]["turn"]] = next_id, str(next_id), 0
+            message[at["outbox"]["version"]], message[at["outbox"]["status"]] = next_id, 0
+            bare.execute(insert["inbox"], event)
+            bare.execute(
+                "UPDATE inbox SET turn = ? WHERE shard = ? AND conversation = ? AND id = ?", (next_id, shard, conversation, next_id)
+            )
+            bare.execute(
+                "UPDATE conversation SET version = ?, state = ? WHERE shard = ? AND id = ?",
+                (next_id, talk[at["conversation"]["state"]], shard, conversation),
+            )
+            bare.execute(insert["outbox"], message)
+            bare.execute(
+                "UPDATE outbox SET status = 2 WHERE shard = ? AND conversation = ? AND version = ? AND ord = ?",
+                (shard, conversation, next_id, message[at["outbox"]["ord"]]),
+            )
+            next_id += 1
+        bare.execute("COMMIT")
+    took = time.perf_counter() - began
+    bare.close()
+    return (next_id - 1) / took
+
+
+def run() -> dict[str, float]:
+    """All of it: about twenty seconds."""
+    with tempfile.TemporaryDirectory(prefix="relevo-bench-") as name:
+        folder = Path(name)
+        crowd = measure(folder, 200, 12_000)
+        bare = floor(folder, 12_000)
+        with tempfile.TemporaryDirectory(prefix="relevo-bench-") as other:
+            alone = measure(Path(other), 1, 300)
+    return {
+        "turn_cpu_ms": crowd["cpu_ms"],
+        "turn_rate": crowd["rate"],
+        "turn_p50_ms": crowd["p50_ms"],
+        "turn_p99_ms": crowd["p99_ms"],
+        "turn_floor_rate": bare,
+        "turn_floor_ratio": crowd["rate"] / bare,
+        "turn_alone_cpu_ms": alone["cpu_ms"],
+        "turn_alone_rate": alone["rate"],
+        "turn_alone_p50_ms": alone["p50_ms"],
+        "turn_alone_p99_ms": alone["p99_ms"],
+    }
+
+
+def main() -> None:
+    import uvloop
+
+    folder, customers, turns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(converse(folder, customers, turns))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""Turns what somebody typed into terms that can be compared: folded words, stems of both languages, character n-grams, concepts."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import pairwise
+from typing import NamedTuple
+
+import Stemmer
+
+from conversations.lexicon import CONCEPTS, EMOJI, SHORT_FORMS
+
+LOOK_AT = 600
+"""Characters of a text that are read. A question says what it is about early; more would only let a paste cost time."""
+
+MOST_WORDS = 120
+"""Words that are read: a few compatibility characters unfold into many."""
+
+_ACCENTS = re.compile("[\u0300-\u036f]+")
+_STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
+_WORD = re.compile(r"[^\W_]+")
+_NUMBER = re.compile(r"(?<![\w.])#?\s?\d{4,}(?!\w)")
+_ADDRESS = re.compile(r"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)")
+_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
+_APOSTROPHES = re.compile(r"(?<=\w)['’`´](?=\w)")
+
+
+def fold(text: str) -> str:
+    """Lower case without accents: people type both ways, and a lost accent must cost nothing."""
+    text = text[:LOOK_AT]
+    if text.isascii():
+        return text.lower()
+    # The apostrophes go first: the acute accent used as one would unfold into a space.
+    text = unicodedata.normalize("NFKD", _APOSTROPHES.sub("'", text).translate(EMOJI))
+    return _ACCENTS.sub("", text).casefold()
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, folded, with short forms spelt out and addresses and numbers masked (`xmail`, `xip`, `xnumber`)."""
+    text = fold(text)
+    if "'" in text:
+        text = _APOSTROPHES.sub("", text)
+    if "@" in text:
+        text = _MAIL.sub(" xmail ", text)
+    text = _STRETCHED.sub(r"\1", text)
+    if not text.isalpha():
+        text = _NUMBER.sub(" xnumber ", _ADDRESS.sub(" xip ", text))
+    found = _WORD.findall(text)[:MOST_WORDS]
+    if SHORT_FORMS.keys().isdisjoint(found):
+        return found
+    return [word for short in found for word in SHORT_FORMS.get(short, (short,))]
+
+
+class Word(NamedTuple):
+    """What one word is made of."""
+
+    english: str
+    spanish: str
+    grams: frozenset[str]
+    concept: str
+
+
+class Terms(NamedTuple):
+    """What a text is made of. A block is brought to length one by itself; `stems` and `pairs` are one block together."""
+
+    stems: set[str]
+    pairs: set[str]
+    grams: set[str]
+    concepts: set[str]
+
+    def block(self, number: int) -> set[str]:
+        return (self.stems | self.pairs, self.grams, self.concepts)[number]
+
+
+class Reader:
+    """Reads words into terms. Both languages' stems are always taken, so nobody has to know a text's language first.
+
+    Holds the stemmers, which keep a cache of their own: one reader per model, used by one thread at a time.
+    """
+
+    __slots__ = ("_concepts", "_english", "_spanish")
+
+    def __init__(self) -> None:
+        self._english = Stemmer.Stemmer("english", 0)
+        self._spanish = Stemmer.Stemmer("spanish", 0)
+        self._concepts: dict[str, str] = {}
+        for concept, forms in CONCEPTS.items():
+            for form in forms:
+                parts = form.split("_")
+                self._concepts[" ".join(self._english.stemWords(parts))] = concept
+                self._concepts[" ".join(self._spanish.stemWords(parts))] = concept
+
+    def word(self, word: str) -> Word:
+        english: str = self._english.stemWord(word)
+        spanish: str = self._spanish.stemWord(word)
+        concept = self._concepts.get(english) or self._concepts.get(spanish, "")
+        return Word(english, spanish, frozenset(_grams(word)), concept)
+
+    def concept(self, pair: str) -> str:
+        """The concept that two stems mean together, or ""."""
+        return self._concepts.get(pair, "")
+
+    def terms(self, found: list[str]) -> Terms:
+        read = [self.word(word) for word in found]
+        pairs = pairs_of([word.english for word in read], [word.spanish for word in read])
+        concepts = {word.concept for word in read} | {self.concept(pair) for pair in pairs}
+        return Terms(
+            {stem for word in read for stem in (word.english, word.spanish)},
+            set(pairs),
+            {gram for word in read for gram in word.grams},
+            concepts - {""},
+        )
+
+
+def pairs_of(english: list[str], spanish: list[str]) -> list[str]:
+    """Neighbouring stems, by each language's stemmer; and how a sentence begins and ends, which tells a question from an order."""
+    if not english:
+        return []
+    pairs = [f"{left} {right}" for left, right in pairwise(english)]
+    if spanish != english:
+        pairs += [f"{left} {right}" for left, right in pairwise(spanish)]
+    return [*pairs, f"^ {english[0]}", f"^ {' '.join(english[:2])}", f"{english[-1]} $"]
+
+
+def _grams(word: str) -> list[str]:
+    """Character 2- to 4-grams of a word between blanks; a slip of the finger leaves most of them whole."""
+    padded = f" {word} "
+    size = len(padded)
+    return (
+        [padded[i : i + 2] for i in range(size - 1)]
+        + [padded[i : i + 3] for i in range(size - 2)]
+        + [padded[i : i + 4] for i in range(size - 3)]
+    )

@@ -1,0 +1,95 @@
+"""The messages on their way out: claimed in order of urgency, never past an earlier unsent one of the same conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from storage import statements
+from storage.rows import Due, Outcome
+from storage.statements import CANCELLED, DUE, FAILED, SENDING, SENT, rows
+
+__all__ = ["CANCELLED", "DUE", "FAILED", "SENDING", "SENT", "OutboxCounts", "claim_due", "counts", "mark", "next_due_at", "recover"]
+
+_ERROR_LIMIT = 500
+_CONVERSATION = itemgetter(3, 4)
+_PRIORITY = Due._fields.index("priority")
+
+
+class OutboxCounts(NamedTuple):
+    """Messages waiting; since when (epoch ms) the oldest of them waits; messages given up on."""
+
+    due: int
+    oldest_at: int | None
+    failed: int
+
+
+def claim_due(conn: Connection, node: str, now: int, lease_ms: int, limit: int, platforms: Sequence[str] | None = None) -> list[Due]:
+    """Take up to `limit` messages to send before `now + lease_ms`: by priority, then by `next_at`.
+
+    Those of one conversation come in their order, and none comes whose predecessor is being sent or may not be sent yet; an urgent one
+    pulls its less urgent predecessors along. A failed message holds nobody up. `platforms`: only these.
+    """
+    st = statements.of(conn)
+    asked = {"now": now, "limit": limit}
+    if platforms is None:
+        found = conn.execute(st.claim_due, asked).all()
+    else:
+        found = [row for name in platforms for row in conn.execute(st.claim_due_of, {**asked, "platform": name}).all()]
+    lines = {conversation: list(line) for conversation, line in groupby(found, key=_CONVERSATION)}
+    ranked: list[tuple[tuple[int, int], Due]] = []
+    for line in lines.values():
+        ready = []
+        for platform, status, next_at, *due in line:
+            if status != DUE or next_at > now or (platforms is not None and platform not in platforms):
+                break
+            ready.append(((due[_PRIORITY], next_at), Due(*due)))
+        # Each is as urgent as the most urgent one behind it: sorting by that never puts a message before its predecessor.
+        urgency = ready[-1][0] if ready else (0, 0)
+        for own, message in reversed(ready):
+            urgency = min(urgency, own)
+            ranked.append((urgency, message))
+    ranked.sort()
+    taken = [message for _, message in ranked[:limit]]
+    if taken:
+        conn.execute(st.start_sending, {**rows(due[:4] for due in taken), "node": node, "until": now + lease_ms, "now": now})
+    return taken
+
+
+def mark(conn: Connection, node: str, outcomes: Sequence[Outcome], now: int) -> None:
+    """Record what became of claimed messages; one that is no longer this node's is left alone.
+
+    A message that goes back to DUE without an `error` was not tried: its attempts stay as they are. When one goes back, the later ones
+    of its conversation that were claimed and not sent must be given back in the same call.
+    """
+    marks = []
+    for shard, conversation, version, ord, status, next_at, platform_id, error in sorted(outcomes):
+        tried = int(status != DUE or error != "")
+        what = (status, next_at or now, tried, now, platform_id or None, error[:_ERROR_LIMIT] or None)
+        marks.append((*what, shard, conversation, version, ord, node))
+    statements.of(conn).mark(conn, marks)
+
+
+def recover(conn: Connection, now: int) -> int:
+    """Make messages due again whose sender's lease has ended: it may or may not have sent them. Returns how many."""
+    return len(conn.execute(statements.of(conn).recover, {"now": now}).all())
+
+
+def next_due_at(conn: Connection, platforms: Sequence[str] | None = None) -> int | None:
+    """When (epoch ms) the next message can be claimed, or None when none waits."""
+    st = statements.of(conn)
+    if platforms is None:
+        found: int | None = conn.scalar(st.next_due)
+        return found
+    times = [conn.scalar(st.next_due_of, {"platform": name}) for name in platforms]
+    return min((time for time in times if time is not None), default=None)
+
+
+def counts(conn: Connection) -> OutboxCounts:
+    """For the metrics."""
+    row = conn.execute(statements.of(conn).count_outbox).one()
+    return OutboxCounts(row[0], row[1], row[2])

@@ -1,0 +1,194 @@
+"""The tables, as SQLAlchemy Core metadata: the same for SQLite and PostgreSQL.
+
+Rules every table keeps: ids are 63-bit, growing and made by the application; times are epoch milliseconds; JSON is text that SQL never
+looks into (what SQL filters on is a column); every table of a conversation begins its key with the conversation's fixed `shard`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects import sqlite
+
+SHARDS = 1024
+
+# A STRICT table of SQLite knows INTEGER and TEXT, not BIGINT and SMALLINT.
+Int = BigInteger().with_variant(sqlite.INTEGER(), "sqlite")
+Small = SmallInteger().with_variant(sqlite.INTEGER(), "sqlite")
+
+# Rows of WITHOUT ROWID tables live in the index itself, where anything over ~1 kB spills to a page of its own: 5 times slower to insert
+# for our messages. So only the narrow tables are kept that way; the others append their rows and have a small separate key index.
+WIDE: dict[str, Any] = {"sqlite_strict": True}
+NARROW: dict[str, Any] = {"sqlite_strict": True, "sqlite_with_rowid": False}
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def shard_of(conversation: int) -> int:
+    """The shard of a conversation, for ever: changing this would lose every row stored before."""
+    return zlib.crc32(conversation.to_bytes(8, "big")) % SHARDS
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    """An index over some rows only. The statements must repeat `where` word for word, or the planner cannot use it."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("id", Int, nullable=False),
+    Column("version", Int, nullable=False),
+    Column("fence", Int, nullable=False),  # of the claim that made this version: lets a repeated commit recognise itself
+    Column("address", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("created_at", Int, nullable=False),
+    Column("updated_at", Int, nullable=False),
+    PrimaryKeyConstraint("shard", "id"),
+    **WIDE,
+)
+
+address = Table(
+    "address",
+    metadata,
+    Column("address", Text, nullable=False),
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    PrimaryKeyConstraint("address"),
+    **NARROW,
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("id", Int, nullable=False),
+    Column("author", Text, nullable=False),  # customer or system; each has its own name space of keys, so neither can shadow the other
+    Column("key", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("received_at", Int, nullable=False),
+    Column("turn", Int, nullable=False, server_default=text("0")),  # 0: pending; else the version of the conversation that it made
+    PrimaryKeyConstraint("shard", "conversation", "id"),
+    UniqueConstraint("shard", "conversation", "author", "key"),
+    _partial("inbox_pending", "shard", "conversation", "id", where="turn = 0"),
+    _partial("inbox_transcript", "shard", "conversation", "turn", where="turn > 0"),
+    **WIDE,
+)
+
+work = Table(
+    "work",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("ready_at", Int, nullable=False),
+    Column("gen", Int, nullable=False),  # counts what arrived; a commit that finds it unchanged leaves nothing behind
+    Column("owner", Text),
+    Column("lease_until", Int, nullable=False, server_default=text("0")),
+    Column("fence", Int, nullable=False),  # begins at the clock, not at 0: a row that comes back must not repeat an old lease
+    Column("attempts", Int, nullable=False, server_default=text("0")),
+    Column("last_error", Text),
+    PrimaryKeyConstraint("shard", "conversation"),
+    _partial("work_ready", "ready_at", where="attempts < 10"),
+    **NARROW,
+    postgresql_with={"fillfactor": 50},
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("version", Int, nullable=False),
+    Column("ord", Small, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("status", Small, nullable=False),  # 0 due, 1 sending, 2 sent, 3 failed, 4 cancelled
+    Column("priority", Small, nullable=False),
+    Column("next_at", Int, nullable=False),
+    Column("attempt", Int, nullable=False, server_default=text("0")),
+    Column("owner", Text),
+    Column("lease_until", Int, nullable=False, server_default=text("0")),
+    Column("created_at", Int, nullable=False),
+    Column("updated_at", Int, nullable=False),
+    Column("platform_id", Text),
+    Column("error", Text),
+    # The primary key is also the second line of defence against a turn that is applied twice.
+    PrimaryKeyConstraint("shard", "conversation", "version", "ord"),
+    CheckConstraint("ord BETWEEN 0 AND 998", name="ord"),  # or the transcript's cursors would run into the next version
+    _partial("outbox_due", "platform", "priority", "next_at", where="status = 0"),
+    _partial("outbox_unsent", "shard", "conversation", "version", "ord", where="status < 2"),
+    _partial("outbox_sending", "lease_until", where="status = 1"),
+    _partial("outbox_failed", "updated_at", where="status = 3"),
+    **WIDE,
+    postgresql_with={"fillfactor": 80},
+)
+
+timer = Table(
+    "timer",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("due_at", Int, nullable=False),
+    PrimaryKeyConstraint("shard", "conversation", "name"),
+    Index("timer_due", "due_at"),
+    **NARROW,
+)
+
+request = Table(
+    "request",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("created_at", Int, nullable=False),
+    Column("closed_at", Int),
+    PrimaryKeyConstraint("shard", "conversation", "key"),
+    Index("request_number", "number"),
+    _partial("request_open", "created_at", where="closed_at IS NULL"),
+    **WIDE,
+)
+
+web_session = Table(
+    "web_session",
+    metadata,
+    Column("token_hash", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("created_at", Int, nullable=False),
+    Column("seen_at", Int, nullable=False),
+    Column("subject", Text, nullable=False),
+    PrimaryKeyConstraint("token_hash"),
+    Index("web_session_seen", "seen_at"),
+    **NARROW,
+)

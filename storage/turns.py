@@ -1,0 +1,248 @@
+"""The run queue: events in, conversations claimed, turns committed; always many at a time.
+
+Safety is the compare-and-set on the conversation's version. Owner, lease and fence only keep two nodes from doing the same work.
+Rows are locked in key order everywhere (work, then conversation), so that two nodes cannot wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from storage import statements
+from storage.rows import Claim, NewEvent, PendingEvent, StoredEvent, Turn
+from storage.schema import shard_of
+from storage.statements import DUE, EVENTS_PER_CLAIM, PARK_AFTER, rows
+
+Key = tuple[int, int]
+"""A conversation: (shard, id)."""
+
+_FIRST_RETRY_MS = 1_000
+_LAST_RETRY_MS = 60_000
+_ERROR_LIMIT = 500
+
+
+class WorkCounts(NamedTuple):
+    """Conversations with something to do, those parked, and since when (epoch ms) the longest waiting one is ready."""
+
+    waiting: int
+    parked: int
+    oldest_at: int | None
+
+
+def accept(conn: Connection, events: Sequence[NewEvent], now: int) -> list[StoredEvent]:
+    """Store events and queue their conversations. Answers in the order of `events`; one that is already stored is not `fresh`.
+
+    An address not seen before begins a conversation, which takes the id of that first event.
+    """
+    if not events:
+        return []
+    st = statements.of(conn)
+    places = _places(conn, st, events, now)
+    first = {(event.address, event.key): event for event in reversed(events)}
+    new = sorted((*places[event.address], event.id, "customer", event.key, event.payload, event.received_at) for event in first.values())
+    st.add_events(conn, new)
+    # Under our own id it is ours, whoever stored it: the same unit run a second time still calls it fresh.
+    fresh = {id for (id,) in conn.execute(st.find_events, rows(row[:3] for row in new)).all()}
+    wake(conn, {(shard, conversation) for shard, conversation, id, *_ in new if id in fresh}, now)
+    stored = []
+    for event in events:
+        stored.append(StoredEvent(*places[event.address], event.id in fresh))
+        fresh.discard(event.id)
+    return stored
+
+
+def _places(conn: Connection, st: statements.Statements, events: Sequence[NewEvent], now: int) -> dict[str, Key]:
+    """Where each event's address leads."""
+    addresses = rows((address,) for address in {event.address for event in events})
+
+    def known() -> dict[str, Key]:
+        return {address: (shard, id) for address, shard, id in conn.execute(st.find_addresses, addresses).all()}
+
+    places = known()
+    starts = {event.address: event.id for event in reversed(events) if event.address not in places}
+    if not starts:
+        return places
+    st.add_addresses(conn, [(address, shard_of(id), id) for address, id in sorted(starts.items())])
+    # Another node may have begun the same conversation a moment ago: whoever's row is there now is right.
+    places = known()
+    begun = [(address, id) for address, id in starts.items() if places[address][1] == id]
+    st.add_conversations(conn, [(shard_of(id), id, 0, 0, address, "", "", now, now) for address, id in begun])
+    return places
+
+
+def wake(conn: Connection, conversations: Iterable[Key], now: int) -> None:
+    """Put conversations into the run queue, or tell the claim they are in that more has arrived."""
+    statements.of(conn).wake(conn, [(shard, id, now, 1, now) for shard, id in sorted(conversations)])
+
+
+def claim(conn: Connection, node: str, now: int, lease_ms: int, limit: int) -> list[Claim]:
+    """Take up to `limit` conversations that are ready and nobody's, longest waiting first, until `now + lease_ms`.
+
+    At most 50 events of each are loaded; `gen` is then 0, which no queue row has, so that the commit keeps the conversation queued.
+    """
+    st = statements.of(conn)
+    taken = conn.execute(st.claim, {"node": node, "now": now, "until": now + lease_ms, "limit": limit}).all()
+    if not taken:
+        return []
+    keys = rows((shard, id) for shard, id, *_ in taken)
+    known = {id: (address, version, state) for id, address, version, state in conn.execute(st.load_conversations, keys).all()}
+    pending: dict[int, list[PendingEvent]] = {}
+    for id, *event in conn.execute(st.load_events, keys).all():
+        pending.setdefault(id, []).append(PendingEvent(*event))
+    claims = []
+    idle = []
+    for shard, id, fence, gen, attempts in taken:
+        events = pending.get(id)
+        if events:
+            if len(events) > EVENTS_PER_CLAIM:
+                gen, events = 0, events[:EVENTS_PER_CLAIM]
+            claims.append(Claim(shard, id, *known[id], fence, gen, attempts, tuple(events)))
+        else:
+            idle.append((shard, id))
+    if idle:
+        # Woken for nothing (by a timer that another node fired). We hold the lock, so nothing can have arrived meanwhile.
+        conn.execute(st.drop_work, rows(idle))
+    return claims
+
+
+def commit(conn: Connection, node: str, turns: Sequence[Turn], now: int) -> set[int]:
+    """Apply each turn whole, or not at all when its claim was lost or its conversation has moved on. Returns the ids of those applied.
+
+    Repeating a commit whose outcome is unknown is safe: a turn that is already in is reported as applied, and changes nothing.
+    """
+    if not turns:
+        return set()
+    st = statements.of(conn)
+    keys = rows(map(_by_key, turns))
+    queued = {id: (owner, fence, gen) for _, id, owner, fence, gen in conn.execute(st.lock_work, keys).all()}
+    stands = {id: (version, fence) for _, id, version, fence in conn.execute(st.lock_versions, keys).all()}
+    done: set[int] = set()
+    applied: list[Turn] = []
+    for turn in sorted(turns, key=_by_key):
+        claim = turn.claim
+        version, fence = stands.get(claim.conversation, (-1, -1))
+        if version == turn.version > claim.version and fence == claim.fence:
+            done.add(claim.conversation)
+        elif version == claim.version and queued.get(claim.conversation, ())[:2] == (node, claim.fence):
+            done.add(claim.conversation)
+            applied.append(turn)
+    if applied:
+        _apply(conn, st, applied, now)
+        _let_go(conn, st, applied, {id: gen for id, (_, _, gen) in queued.items()}, now)
+    return done
+
+
+def _by_key(turn: Turn) -> Key:
+    return turn.claim[:2]
+
+
+def _apply(conn: Connection, st: statements.Statements, turns: Sequence[Turn], now: int) -> None:
+    states, events, messages, set_timers, cancelled, requests = [], [], [], [], [], []
+    for turn in turns:
+        shard, id, address, *_ = turn.claim
+        states.append((turn.version, turn.claim.fence, turn.state, turn.locale, now, shard, id))
+        for event, version in turn.events:
+            events.append((version, shard, id, event))
+        for version, ord, payload, priority in turn.messages:
+            messages.append((shard, id, version, ord, platform_of(address), address, payload, DUE, priority, now, now, now))
+        for name, due_at in dict(turn.timers).items():
+            if due_at is None:
+                cancelled.append((shard, id, name))
+            else:
+                set_timers.append((shard, id, name, due_at))
+        for request in turn.requests:
+            requests.append((shard, id, *request, now))
+    st.advance(conn, states)
+    st.finish_events(conn, events)
+    st.add_messages(conn, messages)
+    st.set_timer(conn, set_timers)
+    st.cancel_timer(conn, cancelled)
+    st.add_requests(conn, requests)
+    if any(turn.amendments for turn in turns):
+        _amend(conn, st, turns)
+
+
+def _amend(conn: Connection, st: statements.Statements, turns: Sequence[Turn]) -> None:
+    keys = {(*_by_key(turn), amendment.key) for turn in turns for amendment in turn.amendments}
+    found = {(shard, id, key): (text, email) for shard, id, key, text, email in conn.execute(st.lock_requests, rows(sorted(keys))).all()}
+    for turn in turns:
+        for key, new_email, more_text in turn.amendments:
+            at = (*_by_key(turn), key)
+            if at in found:
+                text, email = found[at]
+                found[at] = ("\n".join(filter(None, (text, more_text))), new_email or email)
+    st.amend_requests(conn, [(text, email, *at) for at, (text, email) in found.items()])
+
+
+def _let_go(conn: Connection, st: statements.Statements, turns: Sequence[Turn], gens: dict[int, int], now: int) -> None:
+    through: list[Key] = []
+    more: list[Key] = []
+    for turn in turns:
+        nothing_left = gens[turn.claim.conversation] == turn.claim.gen and len(turn.events) == len(turn.claim.events)
+        (through if nothing_left else more).append(_by_key(turn))
+    if through:
+        conn.execute(st.drop_work, rows(through))
+    if more:
+        conn.execute(st.release_work, {**rows(more), "now": now})
+
+
+def fail(conn: Connection, node: str, claims: Sequence[Claim], error: str, now: int) -> None:
+    """Give claims back after a failed attempt, to be tried again later each time; after ten the conversation is parked.
+
+    `error` is kept for the operators, so it must not hold what a customer wrote.
+    """
+    if not claims:
+        return
+    st = statements.of(conn)
+    queued = {id: (owner, fence) for _, id, owner, fence, _ in conn.execute(st.lock_work, rows(claim[:2] for claim in claims)).all()}
+    postponed = [
+        (
+            now + min(_FIRST_RETRY_MS << min(claim.attempts, PARK_AFTER), _LAST_RETRY_MS),
+            claim.attempts + 1,
+            error[:_ERROR_LIMIT],
+            *claim[:2],
+        )
+        for claim in claims
+        if queued.get(claim.conversation) == (node, claim.fence)
+    ]
+    st.postpone_work(conn, postponed)
+
+
+def renew(conn: Connection, node: str, claims: Sequence[Claim], now: int, lease_ms: int) -> set[int]:
+    """Extend leases. Returns the conversations that are certainly still this node's; the others are lost or being written right now."""
+    if not claims:
+        return set()
+    held = rows((claim.shard, claim.conversation, claim.fence) for claim in claims)
+    found = conn.execute(statements.of(conn).renew, {**held, "node": node, "until": now + lease_ms})
+    return set(found.scalars())
+
+
+def sweep(conn: Connection, now: int) -> int:
+    """Queue conversations that have pending events but stand in no queue. Returns how many."""
+    return len(conn.execute(statements.of(conn).sweep, {"now": now}).all())
+
+
+def take_over(conn: Connection) -> None:
+    """End every lease of work and outbox at once. Only for the start of a single process: the node that held them is surely dead."""
+    st = statements.of(conn)
+    conn.execute(st.take_over_work)
+    conn.execute(st.take_over_outbox)
+
+
+def unpark(conn: Connection, now: int) -> int:
+    """Give parked conversations another ten attempts: when a new release or new content may have cured them. Returns how many."""
+    return len(conn.execute(statements.of(conn).unpark, {"now": now}).all())
+
+
+def counts(conn: Connection) -> WorkCounts:
+    """For the metrics."""
+    waiting, parked, oldest_at = conn.execute(statements.of(conn).count_work).one()
+    return WorkCounts(waiting, parked, oldest_at)
+
+
+def platform_of(address: str) -> str:
+    """The platform's name: the first part of an address."""
+    return address.partition(":")[0]

@@ -1,0 +1,182 @@
+"""Properties of `decide` over any sequence of events: total, deterministic, JSON-safe, and never losing a request."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.knowledge import load_knowledge
+from conversations import engine, events
+from conversations.effects import AmendRequest, CancelTimer, Effect, RecordRequest, Say, SetTimer
+from conversations.engine import decide
+from conversations.events import (
+    ChoicePressed,
+    CommandGiven,
+    CustomerIdentified,
+    Event,
+    MessageReceived,
+    Started,
+    TimerFired,
+)
+from conversations.flows.contact import EMAIL, TIMER, number_of
+from conversations.knowledge import Knowledge
+from conversations.model import Contact, State
+
+CONTENT = Path(__file__).parents[2] / "content" / "introserv"
+
+
+@pytest.fixture(scope="session")
+def knowledge() -> Knowledge:
+    return load_knowledge(CONTENT, None)
+
+
+said = st.one_of(
+    st.text(max_size=60),
+    st.sampled_from(
+        [
+            "hola",
+            "¿Qué prioridad pongo?",
+            "talk to a human",
+            "open a ticket",
+            "ana@empresa.com",
+            "my mail is bob@example.org, thanks",
+            "ana@@x",
+            "no",
+            "1",
+            "99",
+            "٣",
+            "English",
+            "Seguir sin correo",
+            "<b>*hola*</b> {number} `x` [a](javascript:1)",
+        ]
+    ),
+)
+keys = st.one_of(st.text(max_size=10), st.builds("{}.{}".format, st.integers(0, 40), st.integers(0, 12)))
+anything: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Started, locale=st.sampled_from(["", "es", "en-GB", "pt_BR", "xx"])),
+    st.builds(MessageReceived, text=said, locale=st.sampled_from(["", "es", "en"])),
+    st.builds(ChoicePressed, key=keys),
+    st.builds(
+        CommandGiven,
+        name=st.sampled_from(["start", "menu", "help", "language", "person", "ticket", "???"]),
+        argument=st.sampled_from(["", "en", "es", "xx"]),
+    ),
+    st.builds(CustomerIdentified, subject=st.just("c1"), email=st.sampled_from(["", "c@example.com"])),
+    st.builds(TimerFired, name=st.sampled_from([TIMER, "other"]), due_at=st.just(1)),
+)
+
+
+def play(sequence: list[Event], knowledge: Knowledge) -> list[tuple[State, tuple[Effect, ...]]]:
+    state, steps = State(), []
+    for seq, event in enumerate(sequence, 1):
+        decision = decide(state, msgspec.structs.replace(event, seq=seq, at=seq * 1000), knowledge)
+        state = decision.state
+        steps.append((state, decision.effects))
+    return steps
+
+
+@settings(max_examples=300, deadline=None)
+@given(sequence=st.lists(anything, max_size=25))
+def test_any_sequence_is_decided_the_same_way_again_and_survives_a_restart_at_every_step(
+    sequence: list[Event], knowledge: Knowledge
+) -> None:
+    first = play(sequence, knowledge)
+    state = State()
+    for seq, (event, (expected, effects)) in enumerate(zip(sequence, first, strict=True), 1):
+        # A restart between any two turns: the state comes back from its JSON, the event from its own.
+        state = msgspec.json.decode(msgspec.json.encode(state), type=State)
+        event = events.decoder.decode(events.encoder.encode(event))
+        decision = decide(state, msgspec.structs.replace(event, seq=seq, at=seq * 1000), knowledge)
+        assert decision.effects == effects
+        assert decision.state == expected
+        msgspec.json.encode(decision.effects)
+        state = decision.state
+
+
+@settings(max_examples=200, deadline=None)
+@given(sequence=st.lists(anything, max_size=25))
+def test_whatever_a_customer_does_is_answered_and_choices_are_within_every_platforms_limits(
+    sequence: list[Event], knowledge: Knowledge
+) -> None:
+    for event, (_, effects) in zip(sequence, play(sequence, knowledge), strict=True):
+        messages = [effect.message for effect in effects if isinstance(effect, Say)]
+        if isinstance(event, Started | MessageReceived | ChoicePressed | CommandGiven):
+            assert messages, f"silence after {event}"
+        assert len({choice.key for message in messages for choice in message.choices}) == sum(len(m.choices) for m in messages)
+        for message in messages:
+            assert message.doc
+            assert message.locale in knowledge.desk.locales
+            for choice in message.choices:
+                assert 0 < len(choice.label) <= 75
+                assert len(choice.key.encode()) <= 40
+
+
+@settings(max_examples=200, deadline=None)
+@given(sequence=st.lists(anything, max_size=30))
+def test_while_an_address_is_asked_for_there_is_a_record_and_a_timer(sequence: list[Event], knowledge: Knowledge) -> None:
+    recorded: set[str] = set()
+    timer = False
+    for event, (state, effects) in zip(sequence, play(sequence, knowledge), strict=True):
+        if isinstance(event, TimerFired) and event.name == TIMER:
+            timer = False
+        for effect in effects:
+            match effect:
+                case RecordRequest(key=key):
+                    assert key not in recorded
+                    recorded.add(key)
+                case AmendRequest(key=key):
+                    assert key in recorded
+                case SetTimer():
+                    timer = True
+                case CancelTimer():
+                    timer = False
+                case _:
+                    pass
+        asking = [frame for frame in state.frames if isinstance(frame, Contact)]
+        assert len(asking) <= 1
+        assert all(frame.request in recorded for frame in asking)
+        if asking:
+            assert timer
+        assert len(state.prompts) <= 8
+
+
+@given(st.lists(st.integers(1, 2**62), min_size=2, max_size=50, unique=True))
+def test_request_numbers_are_short_stable_and_unlike(seqs: list[int]) -> None:
+    numbers = [number_of(seq) for seq in seqs]
+    assert numbers == [number_of(seq) for seq in seqs]
+    assert len(set(numbers)) == len(seqs)
+    assert all(len(number) == 9 and not set("ILOU") & set(number) for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ana@empresa.com", "ana@empresa.com"),
+        ("mi correo es Ana.Lopez+soporte@correo.empresa.es.", "Ana.Lopez+soporte@correo.empresa.es"),
+        ("<bob@example.org>", "bob@example.org"),
+        ("ana@empresa", None),
+        ("ana@@empresa.com", None),
+        ("@empresa.com", None),
+        ("ana@-x.com", None),
+        ("a" * 100 + "@x.com", None),
+    ],
+)
+def test_an_address_is_found_in_what_people_type(text: str, found: str | None) -> None:
+    match = EMAIL.search(text)
+    assert (match.group() if match else None) == found
+
+
+def test_every_phrase_the_flows_name_is_declared_and_every_declared_one_is_named() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in sorted((Path(engine.__file__).parent / "flows").glob("*.py")))
+    source += Path(engine.__file__).read_text(encoding="utf-8").split('"""Every phrase')[1]
+    for phrase in engine.PHRASES:
+        dynamic = {"choice.ticket", "choice.person", "contact.person", "contact.ticket", "contact.ask_person", "contact.ask_ticket"}
+        assert f'"{phrase}"' in source or phrase in dynamic, phrase
+    import re
+
+    for named in re.findall(r'"((?:answer|choice|contact|help|language|menu|message)\.[a-z_]+)"', source):
+        assert named in engine.PHRASES, named

@@ -1,0 +1,54 @@
+"""`python -m tests.crash`: the kill runs, a table, and one last line for programs. Exit code 1 when a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.crash import memory_run, web_run
+from tests.crash.report import Found
+
+LIMIT_SECONDS = 350.0
+
+
+async def both(kills: int, seed: int, folder: Path) -> list[Found]:
+    runs = []
+    for name, one, share in (("memory", memory_run, kills // 2), ("web", web_run, kills - kills // 2)):
+        (folder / name).mkdir()
+        runs.append(one.run(share, random.Random(f"{seed} {name}"), folder / name))
+    async with asyncio.timeout(LIMIT_SECONDS):
+        return list(await asyncio.gather(*runs))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=54)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="the same seed chooses the same moments")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="relevo-crash-") as folder:
+        found = asyncio.run(both(options.kills, options.seed, Path(folder)))
+    out = sys.stdout.write
+    out(f"seed {options.seed}\n\n")
+    columns = ("run", "kills", "events", "redelivered", "lost", "doubled", "reordered", "duplicate sends", "seconds")
+    out("  ".join(f"{name:>{max(8, len(name))}}" for name in columns) + "\n")
+    for one in found:
+        cells = (*one[:-1], f"{one.seconds:.0f}")
+        out("  ".join(f"{cell!s:>{max(8, len(name))}}" for name, cell in zip(columns, cells, strict=True)) + "\n")
+    kills, lost, doubled, reordered, repeated = (
+        sum(getattr(one, name) for one in found) for name in ("kills", "lost", "doubled", "reordered", "duplicate_sends")
+    )
+    # On the live chat a message must never show twice; elsewhere once per kill at most.
+    shown_twice = sum(max(0, one.duplicate_sends - (one.kills if one.name == "memory" else 0)) for one in found)
+    if shown_twice:
+        out(f"\n{shown_twice} duplicate sends more than the kills explain\n")
+    out(f"\ncrash: kills={kills} lost={lost} doubled={doubled} reordered={reordered} duplicate_sends={repeated}\n")
+    sys.exit(1 if lost or doubled or reordered or shown_twice else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The process that is killed: started, waited for, and killed without a word, at a moment that it cannot know."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 20.0
+
+
+class Victim:
+    """`command` is run with this Python. It says that it is up by its first line on standard output."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        self._command = command
+        self._environment = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        self._folder = folder
+        self._process: asyncio.subprocess.Process | None = None
+        # Set while the process is up: whoever wants something of it waits for this.
+        self.up = asyncio.Event()
+        self.kills = 0
+        self.early_kills = 0
+
+    async def start(self) -> asyncio.subprocess.Process:
+        with (self._folder / "victim.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, *self._command, stdout=asyncio.subprocess.PIPE, stderr=log, env=self._environment, cwd=self._folder
+            )
+        return self._process
+
+    async def wait_until_up(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        async with asyncio.timeout(START_SECONDS):
+            line = await process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"the desk did not start: see {self._folder / 'victim.log'}")
+        self.up.set()
+
+    async def live_and_die(self, chance: random.Random) -> None:
+        """Start, run for a while, and be killed; one time in six already while starting."""
+        process = await self.start()
+        early = chance.random() < 1 / 6
+        if early:
+            self.early_kills += 1
+        else:
+            await self.wait_until_up(process)
+        # Short lives are the more likely ones: a start is when most is taken over from the dead.
+        life = chance.uniform(0.01, 0.6) if early else min(chance.expovariate(1.6) + 0.03, 2.0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), life)
+            raise RuntimeError(f"the desk ended by itself: see {self._folder / 'victim.log'}")
+        self.up.clear()
+        process.kill()
+        await process.wait()
+        self.kills += 1
+
+    async def stop(self, process: asyncio.subprocess.Process) -> int:
+        """Ask it to end, as an operator does."""
+        self.up.clear()
+        process.terminate()
+        async with asyncio.timeout(START_SECONDS):
+            return await process.wait()
