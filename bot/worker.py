@@ -15,7 +15,7 @@ from bot import states
 from bot.clock import Clock
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
-from conversations.effects import AmendRequest, CancelTimer, CountOutcome, Effect, RecordRequest, Say, SetTimer
+from conversations.effects import AmendRequest, CancelTimer, CountOutcome, Effect, OpenTicket, RecordRequest, Say, SetTimer
 from conversations.engine import Decision
 from conversations.events import Event, decoder
 from conversations.knowledge import Knowledge
@@ -75,6 +75,20 @@ class Effects:
                     self.timers[name] = None
                 case RecordRequest(key, number, kind, locale, text, topic, name, email):
                     self.requests.append(NewRequest(key, number, kind, locale, _storable(text), topic, _storable(name), _storable(email)))
+                case OpenTicket():
+                    text = "\n".join([effect.title, effect.text, *(f"{name}: {value}" for name, value in effect.answers.items())])
+                    self.requests.append(
+                        NewRequest(
+                            effect.key,
+                            effect.number,
+                            "ticket",
+                            effect.locale,
+                            _storable(text),
+                            effect.topic,
+                            _storable(effect.name),
+                            _storable(effect.email),
+                        )
+                    )
                 case AmendRequest(key, email, text):
                     self.amendments.append(RequestAmendment(key, _storable(email), _storable(text)))
                 case CountOutcome(outcome, topic):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from conversations.model import Message
+from conversations.model import Attachment, Message
 
 
 class Say(Struct, frozen=True, tag="say"):
@@ -47,6 +47,30 @@ class AmendRequest(Struct, frozen=True, tag="amend_request"):
     text: str = ""
 
 
+class OpenTicket(Struct, frozen=True, tag="open_ticket"):
+    """Open a ticket from a form that was sent. `key` makes a retry, and a second press of *send*, a no-op; `number` is shown to people.
+
+    `answers` are those of the fields that apply, by name, as `form` in its `version` declares them. `title` and `text` are what it is
+    about, in the customer's words; `due_at` is when the first reply was promised (epoch ms). `email` is where to write to, proven or not.
+    """
+
+    key: str
+    number: str
+    form: str
+    version: int
+    locale: str
+    department: str
+    priority: str
+    title: str
+    text: str
+    answers: dict[str, Any]
+    files: tuple[Attachment, ...] = ()
+    due_at: int = 0
+    topic: str = ""
+    name: str = ""
+    email: str = ""
+
+
 class CountOutcome(Struct, frozen=True, tag="count_outcome"):
     """What became of a question, for the metrics: never holds what was asked."""
 
@@ -54,4 +78,4 @@ class CountOutcome(Struct, frozen=True, tag="count_outcome"):
     topic: str = ""
 
 
-Effect = Say | SetTimer | CancelTimer | RecordRequest | AmendRequest | CountOutcome
+Effect = Say | SetTimer | CancelTimer | RecordRequest | AmendRequest | OpenTicket | CountOutcome

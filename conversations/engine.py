@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from typing import assert_never
 
+import msgspec
 from msgspec import Struct
 
+from conversations import assets, diagnostics, forms, money, secrets, times
 from conversations.effects import Effect
 from conversations.events import (
     ChoicePressed,
     CommandGiven,
     CustomerIdentified,
     Event,
+    FormAnswered,
     MessageReceived,
     Started,
     TimerFired,
 )
-from conversations.flows import answer, contact, menu
+from conversations.flows import answer, contact, form, menu, ticket
 from conversations.knowledge import Knowledge
-from conversations.model import Contact, Offer, State
-from conversations.turn import Turn
+from conversations.model import Contact, Filling, Offer, State
+from conversations.texts import fold as fold
+from conversations.turn import Guide, Turn
 
-PHRASES = frozenset(
+GUIDES: Mapping[str, Guide] = {"ticket": ticket.GUIDE}
+"""The forms there are, by id."""
+
+DECLARED: Mapping[str, frozenset[str]] = {
+    **forms.PHRASES,
+    **times.PHRASES,
+    **assets.PHRASES,
+    **diagnostics.PHRASES,
+    **money.PHRASES,
+    **secrets.PHRASES,
+    **{phrase: frozenset() for guide in GUIDES.values() for phrase in guide.form.phrases},
+}
+"""Phrases that forms and the values in them are worded by, and what each is given."""
+
+PHRASES = frozenset(DECLARED) | frozenset(
     {
         "answer.helpful",
         "answer.offer",
@@ -53,6 +70,37 @@ PHRASES = frozenset(
         "contact.with_question",
         "contact.without_address",
         "contact.without_question",
+        "email.unclear",
+        "form.again",
+        "form.back",
+        "form.back_words",
+        "form.cancel",
+        "form.cancel_sure",
+        "form.cancel_words",
+        "form.change",
+        "form.current",
+        "form.discard",
+        "form.discarded",
+        "form.files_kept",
+        "form.first",
+        "form.go_on",
+        "form.keep",
+        "form.language",
+        "form.no_files",
+        "form.noted",
+        "form.prefilled",
+        "form.resume",
+        "form.resumed",
+        "form.review",
+        "form.review_end",
+        "form.review_help",
+        "form.send",
+        "form.send_words",
+        "form.skip",
+        "form.skip_words",
+        "form.to_review",
+        "form.use",
+        "form.which",
         "help.text",
         "help.ways",
         "language.ask",
@@ -61,11 +109,17 @@ PHRASES = frozenset(
         "menu.choose",
         "menu.greeting",
         "message.empty",
+        "ticket.already",
+        "ticket.opened",
+        "ticket.opened_high",
+        "ticket.reply_here",
+        "ticket.reply_mail",
     }
 )
 """Every phrase the engine may say; a desk must have each in each of its languages (`relevo content check`)."""
 
 VALUES: Mapping[str, frozenset[str]] = {
+    **{id: values for id, values in DECLARED.items() if values},
     "contact.added": frozenset({"number"}),
     "contact.already": frozenset({"number"}),
     "contact.ask_again": frozenset({"number"}),
@@ -76,8 +130,18 @@ VALUES: Mapping[str, frozenset[str]] = {
     "contact.ticket": frozenset({"number"}),
     "contact.with_question": frozenset({"question"}),
     "contact.without_address": frozenset({"number"}),
+    "email.unclear": frozenset({"typed"}),
+    "form.current": frozenset({"value"}),
+    "form.files_kept": frozenset({"n"}),
+    "form.noted": frozenset({"label", "value"}),
+    "form.prefilled": frozenset({"labels"}),
+    "form.use": frozenset({"typed"}),
     "help.text": frozenset({"desk"}),
     "menu.greeting": frozenset({"desk"}),
+    "ticket.already": frozenset({"number"}),
+    "ticket.opened": frozenset({"number", "due"}),
+    "ticket.opened_high": frozenset({"number", "due"}),
+    "ticket.reply_mail": frozenset({"email"}),
 }
 """What a phrase is given to fill its placeholders with; one that is not named is given nothing, and has only the desk's facts."""
 
@@ -91,14 +155,25 @@ class Decision(Struct, frozen=True):
 
 def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     """One turn. Never raises on any event; the same arguments give the same decision, so a replay after a crash changes nothing."""
-    turn = Turn(state, event, knowledge)
+    turn = Turn(state, event, knowledge, GUIDES)
+    form.refresh(turn)
     match event:
         case Started():
             hint_language(turn, event.locale)
-            menu.greet(turn)
+            # Who comes back in the middle of a form finds it, not the menu.
+            if not isinstance(turn.frame, Filling):
+                menu.greet(turn)
         case MessageReceived():
             hint_language(turn, event.locale)
-            hear(turn, event.text)
+            text = masked(turn, event.text)
+            if event.files:
+                form.keep_files(turn, event.files)
+            if text.strip() or not event.files:
+                hear(turn, text)
+        case FormAnswered():
+            hint_language(turn, event.locale)
+            answers = {name: masked(turn, raw) if isinstance(raw, str) else raw for name, raw in event.answers.items()}
+            form.receive(turn, msgspec.structs.replace(event, answers=answers))
         case ChoicePressed():
             press(turn, event.key)
         case CommandGiven():
@@ -112,7 +187,17 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
                 contact.skip(turn)
         case _:
             assert_never(event)
+    if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):
+        form.go_on(turn)
     return Decision(turn.state, tuple(turn.effects))
+
+
+def masked(turn: Turn, text: str) -> str:
+    """`text` without the secrets in it; the customer is told why, and what to do now."""
+    text, kinds = secrets.mask(text)
+    for kind in kinds:
+        turn.say(turn.knowledge.texts.doc(f"secret.{kind}", turn.locale))
+    return text
 
 
 def hint_language(turn: Turn, hint: str) -> None:
@@ -130,7 +215,11 @@ def hear(turn: Turn, text: str) -> None:
         turn.say(turn.phrase("message.empty"), menu.menu_offers(turn))
         return
     if (offer := typed_choice(turn.state, text)) is not None:
-        act(turn, offer)
+        act(turn, offer, turn.state.prompts[-1].about)
+        return
+    if isinstance(turn.frame, Filling):
+        if topic := form.hear(turn, text):
+            answer.give(turn, turn.knowledge.topics[topic])
         return
     if contact.take_address(turn, text):
         return
@@ -149,33 +238,34 @@ def hear(turn: Turn, text: str) -> None:
 
 
 def typed_choice(state: State, text: str) -> Offer | None:
-    """The choice of the newest prompt that was typed instead of pressed, by its number or its label."""
+    """The choice of the newest prompt that was typed instead of pressed, by its number or its label.
+
+    A way round a question has no number: where an amount is asked for, 2 is an amount.
+    """
     if not state.prompts or len(text) > 100:
         return None
     offers, typed = state.prompts[-1].offers, fold(text)
     if typed.isdecimal() and len(typed) <= 2:
-        return offers[int(typed) - 1] if 1 <= int(typed) <= len(offers) else None
+        return offers[int(typed) - 1] if 1 <= int(typed) <= len(offers) and not offers[int(typed) - 1].aside else None
     return next((offer for offer in offers if offer.label and fold(offer.label) == typed), None)
-
-
-def fold(text: str) -> str:
-    """`text` without case, accents and outer punctuation: how labels are compared."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in plain if not unicodedata.combining(c)).strip(" \t\n.!?¡¿,:;)(")
 
 
 def press(turn: Turn, key: str) -> None:
     prompt_id, _, n = key.rpartition(".")
     for prompt in turn.state.prompts:
         if prompt.id == prompt_id and n.isascii() and n.isdecimal() and len(n) < 4 and 1 <= int(n) <= len(prompt.offers):
-            act(turn, prompt.offers[int(n) - 1])
+            act(turn, prompt.offers[int(n) - 1], prompt.about)
             return
     menu.moved_on(turn)
 
 
-def act(turn: Turn, offer: Offer) -> None:
+def act(turn: Turn, offer: Offer, about: str) -> None:
     """Do what a choice means. A topic that left the desk since then is said to have moved on."""
     match offer.action:
+        case "form" | "field":
+            form.press(turn, offer, about)
+        case "resume":
+            form.resume(turn)
         case "topic" if offer.argument in turn.knowledge.topics:
             answer.give(turn, turn.knowledge.topics[offer.argument])
         case "helpful":
@@ -185,7 +275,7 @@ def act(turn: Turn, offer: Offer) -> None:
         case "person":
             contact.begin(turn, "person")
         case "ticket":
-            contact.begin(turn, "ticket")
+            form.begin(turn, "ticket")
         case "skip" if isinstance(turn.frame, Contact):
             contact.skip(turn)
         case "menu":
@@ -210,6 +300,6 @@ def obey(turn: Turn, command: CommandGiven) -> None:
         case "person":
             contact.begin(turn, "person")
         case "ticket":
-            contact.begin(turn, "ticket")
+            form.begin(turn, "ticket")
         case _:
             menu.explain(turn)

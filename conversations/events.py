@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct
 
-from conversations.model import Address
+from conversations.model import Address, Attachment
 
 
 class Happened(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,10 +27,11 @@ class Started(Happened, frozen=True, tag="started"):
 
 
 class MessageReceived(Happened, frozen=True, tag="message"):
-    """A customer wrote something. `text` is raw; `locale` is the platform's hint."""
+    """A customer wrote something, or sent files, or both. `text` is raw; `locale` is the platform's hint."""
 
     text: str
     locale: str = ""
+    files: tuple[Attachment, ...] = ()
 
 
 class ChoicePressed(Happened, frozen=True, tag="choice"):
@@ -43,6 +46,21 @@ class CommandGiven(Happened, frozen=True, tag="command"):
 
     name: str
     argument: str = ""
+    locale: str = ""
+
+
+class FormAnswered(Happened, frozen=True, tag="form"):
+    """A native form came back: any of its fields by name, as they were typed (a text; for files a list of attachments).
+
+    `key`, `form` and `version` are the sheet's. `key` is empty when the customer filled in a form that no conversation had begun. `send`:
+    no review is wanted, only what is missing is to be asked.
+    """
+
+    form: str
+    version: int
+    answers: dict[str, Any]
+    key: str = ""
+    send: bool = False
     locale: str = ""
 
 
@@ -62,7 +80,7 @@ class TimerFired(Happened, frozen=True, tag="timer"):
     due_at: int
 
 
-Event = Started | MessageReceived | ChoicePressed | CommandGiven | CustomerIdentified | TimerFired
+Event = Started | MessageReceived | ChoicePressed | CommandGiven | FormAnswered | CustomerIdentified | TimerFired
 
 encoder = msgspec.json.Encoder()
 decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

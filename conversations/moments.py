@@ -111,6 +111,12 @@ def day_shown(day: str, locale: str) -> str:
     return str(format_date(date.fromisoformat(day), "full", locale))
 
 
+def typed(moment: Moment) -> str:
+    """As it would be typed, exactly enough to be read again as the same instant, e.g. `2026-11-21 14:05 CET`."""
+    when = local(moment.at, moment.zone)
+    return f"{when:%Y-%m-%d %H:%M} {_zone_shown(when)}"
+
+
 def _zone_shown(when: datetime) -> str:
     name = when.tzname() or ""
     # Many zones have no abbreviation of their own (`-03`); a bare offset is called after UTC.

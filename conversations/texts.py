@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from gettext import c2py
@@ -15,6 +16,12 @@ from conversations.model import Block, Bold, Break, Bullets, Code, Doc, Inline, 
 
 Values = Mapping[str, str | int]
 T = TypeVar("T")
+
+
+def fold(text: str) -> str:
+    """`text` without case, accents and outer punctuation: how labels are compared."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c)).strip(" \t\n.!?¡¿,:;)(")
 
 
 class Catalogue(Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -33,4 +34,4 @@ class Remark(NamedTuple):
     """Something to tell about a value that was taken."""
 
     phrase: str
-    values: Mapping[str, str | int] = {}
+    values: Mapping[str, str | int] = MappingProxyType({})

@@ -8,7 +8,8 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from conversations.effects import AmendRequest, CancelTimer, CountOutcome, RecordRequest, SetTimer
+from conversations.effects import AmendRequest, CountOutcome, RecordRequest, SetTimer
+from conversations.flows.stack import CONTACT_TIMER, leave
 from conversations.model import Contact, Doc, Offer
 from conversations.turn import Turn
 
@@ -17,7 +18,7 @@ PATIENCE_MS = 15 * 60 * 1000
 
 TIMES_ASKED = 3
 TEXT_KEPT = 2000
-TIMER = "contact"
+TIMER = CONTACT_TIMER
 
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 EMAIL = re.compile(rf"(?<![\w.+-])[A-Za-z0-9][\w.+-]{{0,63}}@(?:{LABEL}\.){{1,8}}[A-Za-z]{{2,24}}(?![\w-])", re.ASCII)
@@ -70,13 +71,6 @@ def begin(turn: Turn, kind: Literal["person", "ticket"], lead: Doc = ()) -> None
 
 def offers(turn: Turn) -> tuple[Offer, ...]:
     return (turn.offer("choice.skip", "skip"),)
-
-
-def leave(turn: Turn) -> None:
-    """Stop asking; what was recorded stays."""
-    if isinstance(turn.frame, Contact):
-        turn.pop()
-        turn.do(CancelTimer(TIMER))
 
 
 def take_address(turn: Turn, text: str) -> bool:
