@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 from adapters.base import Adapter
 from adapters.webchat import WebChat
+from bot import memory
 from bot.chat import Transcript, WebSessions, welcomes
 from bot.clock import Clock, Ids
 from bot.content import ContentInvalid
@@ -127,6 +128,7 @@ class App:
             self.supervisor.start("web", web.run)
             await web.started.wait()
             announce()
+        memory.settle()
         self.log.info("the desk is open", topics=len(self.library.current.topics))
         await self._stop.wait()
         self.log.info("the desk is closing")

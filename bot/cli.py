@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -55,7 +54,7 @@ def turn_over(coroutine: Any) -> None:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("relevo"), prog_name="relevo")
+@click.version_option(package_name="relevo", prog_name="relevo")
 def main() -> None:
     """A customer-support desk that answers on every messaging platform at once."""
 
@@ -65,6 +64,9 @@ def main() -> None:
 def run(roles: str) -> None:
     """Run the desk until it is told to stop (Ctrl-C)."""
     chosen = [role.strip() for role in roles.split(",") if role.strip()]
+    from bot import memory
+
+    memory.use_little()
     settings = configured()
     from bot.app import ROLES, build
     from bot.telemetry import configure

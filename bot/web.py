@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 from ipaddress import ip_address
 
 import uvicorn
-from fastapi import FastAPI
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -52,7 +53,7 @@ class SafeHeaders:
         await self._app(scope, receive, send_safely if scope["type"] == "http" else send)
 
 
-def application(routes: Iterable[BaseRoute], checks: Mapping[str, Check], metrics: Callable[[], Awaitable[bytes]]) -> FastAPI:
+def application(routes: Iterable[BaseRoute], checks: Mapping[str, Check], metrics: Callable[[], Awaitable[bytes]]) -> Starlette:
     """The whole site. It tells nobody how it is made: no generated pages, and errors without their insides."""
 
     async def health(_: Request) -> Response:
@@ -76,11 +77,11 @@ def application(routes: Iterable[BaseRoute], checks: Mapping[str, Check], metric
         headers = error.headers if isinstance(error, HTTPException) else None
         return JSONResponse({"error": name}, status, headers)
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, exception_handlers={HTTPException: refused, Exception: refused})
-    # Plain routes: on the way of every message the framework's dependency solving would cost more than the desk itself.
-    app.router.routes.extend((Route("/health", health), Route("/ready", ready), Route("/metrics", show_metrics), *routes))
-    app.add_middleware(SafeHeaders)
-    return app
+    return Starlette(
+        routes=(Route("/health", health), Route("/ready", ready), Route("/metrics", show_metrics), *routes),
+        middleware=(Middleware(SafeHeaders),),
+        exception_handlers={HTTPException: refused, Exception: refused},
+    )
 
 
 def listen(settings: HttpSettings) -> socket.socket:

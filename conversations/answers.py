@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -18,36 +18,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conversations import gate
-from conversations.features import Reader, Terms, pairs_of, words
+from conversations.corpus import FULL, WEIGHTS, Corpus, Floats
+from conversations.features import Reader, pairs_of, words
 from conversations.knowledge import Verdict, Zone
 from conversations.language import LanguageTeller
-
-Floats = NDArray[np.float32]
-Indices = NDArray[np.intp]
+from conversations.regression import Indices, solve
+from conversations.spelling import Speller
 
 FORMAT = 1
 """Of the arrays that `dump` gives. Raised whenever features or arrays change, so that an older file is learnt anew."""
 
-_WEIGHTS = (1.0, 1.5, 0.25)
-"""Of the blocks of terms: stems with their pairs, character n-grams, concepts."""
-_FULL = sum(weight * weight for weight in _WEIGHTS)
-_STRENGTH = 50.0
-"""C of the logistic regression: how closely the phrases are fitted."""
 _LEANING = 0.2
 """How far the ranking may lean to topics that are broad. The confidence may not: a leaning would hand unknown questions to them."""
-_STEPS, _FOLD_STEPS = 200, 80
 _OFFERED = 3
-_CACHED = 4000
+_CACHED = 2000
+"""Words whose terms are remembered. People use few: most questions are then read without looking at a single letter."""
 _NO_CONCEPT, _FOREIGN_CONCEPT = -1, -2
 
-_FOLDS, _FOLDS_OF_MANY = 5, 3
-_MANY = 1500
-"""Phrases from which the self-measurement takes fewer folds, to keep learning short."""
-_HIDDEN_ANSWERED = 0.07
+_PARTS = 5
+"""In so many parts a knowledge base is hidden from itself."""
+_HIDDEN_ANSWERED = 0.05
 """Share of the questions about a hidden topic that may still be answered: sets where an answer begins."""
-_EAGER_ANSWERED = 0.15
+_HIDDEN_ANSWERED_EAGERLY = 0.1
 _HIDDEN_OFFERED = 0.5
-_RIGHT_LOST = 0.1
 _PRIOR_COUNT = 40
 """The shipped figures weigh as much as so many phrases of the knowledge base."""
 
@@ -88,18 +81,15 @@ class _Scorer:
         self.lean = lean
 
     @classmethod
-    def train(cls, likeness: Floats, starts: Sequence[int], steps: int) -> _Scorer:
-        """`likeness` is phrases x phrases; `starts[t]:starts[t + 1]` are the phrases of topic t."""
-        sizes = np.diff(starts)
-        belongs = np.repeat(np.eye(len(sizes), dtype=np.float32), sizes, axis=0)
-        ranking = _solve(likeness, belongs, _LEANING, steps)
-        evidence = _solve(likeness, belongs, 0.0, steps)
-        middles = [1 / math.sqrt(float(likeness[a:b, a:b].sum()) * _FULL) for a, b in pairwise(starts)]
-        rows = np.hstack([ranking, evidence, belongs * np.array(middles, np.float32)])
-        return cls(rows, np.float32(_LEANING) * ranking.sum(0))
+    def of(cls, likeness: Floats, starts: Sequence[int], ranking: Floats, evidence: Floats, leaning: float) -> _Scorer:
+        """From solved weights, phrases x topics. `starts[t]:starts[t + 1]` are the phrases of topic t. Rows come out per phrase."""
+        middles = np.zeros_like(evidence)
+        for topic, (first, end) in enumerate(pairwise(starts)):
+            middles[first:end, topic] = 1 / math.sqrt(float(likeness[first:end, first:end].sum()) * FULL)
+        return cls(np.hstack([ranking, evidence, middles]), np.float32(leaning) * ranking.sum(0))
 
-    def judge(self, scores: Floats) -> tuple[Floats, int, tuple[float, ...]]:
-        """From a question's three scores per topic: the ranking, the winner, and the signs of a good match (see `gate.SIGNALS`)."""
+    def judge(self, scores: Floats) -> tuple[Floats, int, gate.Signs]:
+        """From a question's three scores per topic: the ranking, the winner, and the signs of a good match ."""
         topics = self.lean.size
         ranking = scores[:topics] + self.lean
         winner = int(ranking.argmax())
@@ -107,12 +97,10 @@ class _Scorer:
         own = float(odds[winner])
         # "None of them" stands by with a score of nought.
         total = 1.0 + float(odds.sum())
-        odds[winner] = 0.0
-        signs = (
-            math.log(own / (total - own)),
-            (own - float(odds.max())) / total,
-            math.log(own),
-            float(scores[2 * topics + winner]),
+        signs = gate.Signs(
+            log_odds=math.log(own / (total - own)),
+            score=math.log(own),
+            centroid=float(scores[2 * topics + winner]),
         )
         return ranking, winner, signs
 
@@ -132,7 +120,7 @@ class _Known(NamedTuple):
 class Answers:
     """The matcher of one knowledge base. Nothing changes after learning but a cache of words: use it from one thread at a time."""
 
-    __slots__ = ("_cache", "_eager", "_names", "_rarity", "_reader", "_scorer", "_tables", "_teller", "_unseen", "_zones")
+    __slots__ = ("_cache", "_eager", "_names", "_rarity", "_reader", "_scorer", "_speller", "_tables", "_teller", "_unseen", "_zones")
 
     def __init__(
         self,
@@ -142,6 +130,7 @@ class Answers:
         rarity: Floats,
         scorer: _Scorer,
         zones: _Zones,
+        speller: Speller,
         teller: LanguageTeller,
     ) -> None:
         self._names = tuple(names)
@@ -151,6 +140,7 @@ class Answers:
         self._unseen = max(self._rarity, default=1.0)
         self._scorer = scorer
         self._zones = zones
+        self._speller = speller
         self._teller = teller
         self._reader = Reader()
         self._cache: dict[str, _Known] = {}
@@ -168,15 +158,20 @@ class Answers:
             confidence=gate.chance(weighed),
         )
 
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """The locales that `language` can tell."""
+        return self._teller.locales
+
     def language(self, text: str) -> str:
         return self._teller.tell(text)
 
-    def signs(self, text: str) -> tuple[str, tuple[float, ...]] | None:
+    def signs(self, text: str) -> tuple[str, gate.Signs] | None:
         """The best topic and the signs that the gate weighs, for learning its weights; None when no word is known."""
         judged = self._judged(text)
         return None if judged is None else (self._names[judged[1]], judged[2])
 
-    def _judged(self, text: str) -> tuple[Floats, int, tuple[float, ...]] | None:
+    def _judged(self, text: str) -> tuple[Floats, int, gate.Signs] | None:
         found = words(text)
         if not self._names:
             return None
@@ -215,9 +210,9 @@ class Answers:
         ids: list[int] = []
         factors: list[float] = []
         for weight, block, missing in (
-            (_WEIGHTS[0], stems, missing_stems),
-            (_WEIGHTS[1], grams, missing_grams),
-            (_WEIGHTS[2], concepts, missing_concepts),
+            (WEIGHTS[0], stems, missing_stems),
+            (WEIGHTS[1], grams, missing_grams),
+            (WEIGHTS[2], concepts, missing_concepts),
         ):
             if block:
                 squares = sum([self._rarity[number] for number in block]) + missing * self._unseen
@@ -226,8 +221,10 @@ class Answers:
         return self._scorer.judge(np.array(factors, np.float32) @ self._scorer.rows[ids])
 
     def _look_up(self, word: str) -> _Known:
-        parts = self._reader.word(word)
         stems, grams, concepts = self._tables
+        parts = self._reader.word(word)
+        if parts.english not in stems and parts.spanish not in stems and (meant := self._speller.near(word)):
+            parts = self._reader.word(meant)
         both = {parts.english, parts.spanish}
         seen_stems = tuple(sorted([stems[stem] for stem in both if stem in stems]))
         seen_grams = tuple(sorted([grams[gram] for gram in parts.grams if gram in grams]))
@@ -257,6 +254,7 @@ class Answers:
             "rows": self._scorer.rows,
             "lean": self._scorer.lean,
             "zones": np.array(self._zones, np.float64),
+            "vocabulary": _pack(self._speller.words),
             "locales": _pack(self._teller.locales),
             "evidence": _pack(evidence),
             "odds": np.array([self._teller.evidence[key] for key in evidence], np.float64).reshape(
@@ -272,7 +270,7 @@ class Answers:
                 raise StaleArrays("the answers were saved by another version")
             tables: list[dict[str, int]] = []
             first = 0
-            for block in range(len(_WEIGHTS)):
+            for block in range(len(WEIGHTS)):
                 terms = _unpack(arrays[f"terms{block}"])
                 tables.append(dict(zip(terms, range(first, first + len(terms)), strict=True)))
                 first += len(terms)
@@ -284,57 +282,11 @@ class Answers:
                 arrays["rarity"],
                 _Scorer(arrays["rows"], arrays["lean"]),
                 _Zones(*arrays["zones"].tolist()),
+                Speller(_unpack(arrays["vocabulary"])),
                 LanguageTeller(tuple(_unpack(arrays["locales"])), odds),
             )
         except KeyError as missing:
             raise StaleArrays(f"the saved answers lack {missing}") from None
-
-
-class _Corpus:
-    """All phrases as weighted terms: a sparse matrix, phrase by phrase."""
-
-    def __init__(self, texts: Sequence[Terms]) -> None:
-        self.tables: list[dict[str, int]] = []
-        """Per block: term -> its number, which runs on over the blocks."""
-        squares: list[float] = []
-        for block in range(len(_WEIGHTS)):
-            # Sorted: a set's order differs from run to run, and equal phrases must give equal arrays.
-            occurrences = Counter(term for terms in texts for term in sorted(terms.block(block)))
-            self.tables.append({term: len(squares) + i for i, term in enumerate(occurrences)})
-            squares += [(math.log((1 + len(texts)) / (1 + n)) + 1) ** 2 for n in occurrences.values()]
-        self.rarity = np.array(squares, np.float32)
-        """Per term: squared inverse document frequency. How often a term stands within one text is not counted."""
-        numbers: list[int] = []
-        values: list[float] = []
-        self.ends = [0]
-        for terms in texts:
-            for block, (weight, table) in enumerate(zip(_WEIGHTS, self.tables, strict=True)):
-                here = sorted(map(table.__getitem__, terms.block(block)))
-                length = math.sqrt(sum(squares[number] for number in here))
-                numbers += here
-                values += [weight * math.sqrt(squares[number]) / length for number in here]
-            self.ends.append(len(numbers))
-        self.numbers = np.array(numbers, np.intp)
-        self.values = np.array(values)
-
-    def likeness(self) -> Floats:
-        """Phrases x phrases: the weighed cosines, `_FULL` for a phrase with itself."""
-        likeness = np.empty((len(self.ends) - 1, len(self.ends) - 1), np.float32)
-        for row, (first, end) in zip(likeness, pairwise(self.ends), strict=True):
-            dense = np.zeros(self.rarity.size)
-            dense[self.numbers[first:end]] = self.values[first:end]
-            row[:] = np.add.reduceat(dense[self.numbers] * self.values, self.ends[:-1])
-        return likeness
-
-    def fold(self, rows: Floats) -> Floats:
-        """From a row of scores per phrase to one per term, so that a question need not be compared with phrases at all."""
-        phrase = np.repeat(np.arange(len(self.ends) - 1), np.diff(self.ends))
-        # The question carries the rarity of its terms as well; its length is not known before it is asked.
-        carried = self.values * np.sqrt(self.rarity)[self.numbers]
-        folded = np.empty((self.rarity.size, rows.shape[1]), np.float32)
-        for column in range(rows.shape[1]):
-            folded[:, column] = np.bincount(self.numbers, carried * rows[phrase, column], self.rarity.size)
-        return folded
 
 
 def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:
@@ -344,93 +296,50 @@ def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:
     word in it is passed over.
     """
     reader = Reader()
-    read = [(phrase, reader.terms(words(phrase.text))) for phrase in sorted(phrases, key=lambda phrase: phrase.topic)]
-    read = [(phrase, terms) for phrase, terms in read if terms.stems]
+    read = [(phrase, found) for phrase in sorted(phrases, key=lambda phrase: phrase.topic) if (found := words(phrase.text))]
     sizes = Counter(phrase.topic for phrase, _ in read)
     starts = [0, *np.cumsum(list(sizes.values()), dtype=np.intp).tolist()]
-    corpus = _Corpus([terms for _, terms in read])
+    corpus = Corpus([reader.terms(found) for _, found in read])
+    frequent = Counter(word for _, found in read for word in found)
     likeness = corpus.likeness()
-    scorer = _Scorer.train(likeness, starts, _STEPS)
+    owner = np.repeat(np.arange(len(sizes)), np.diff(starts))
+    ranking, evidence = solve(likeness, owner, _LEANING), solve(likeness, owner, 0.0)
+    scorer = _Scorer.of(likeness, starts, ranking, evidence, _LEANING)
     return Answers(
         list(sizes),
         [topic in eager for topic in sizes],
         corpus.tables,
         corpus.rarity,
         _Scorer(corpus.fold(scorer.rows), scorer.lean),
-        _find_zones(likeness, starts),
+        _find_zones(likeness, owner),
+        Speller(sorted(frequent, key=lambda word: (-frequent[word], word))),
         LanguageTeller.learn((phrase.locale, phrase.text) for phrase, _ in read),
     )
 
 
-def _find_zones(likeness: Floats, starts: Sequence[int]) -> _Zones:
+def _find_zones(likeness: Floats, owner: Indices) -> _Zones:
     """Measures the knowledge base on itself; no list of questions that it cannot answer is needed.
 
-    Topics are hidden in turn and their phrases asked: each is then a question about something that nobody wrote. And phrases are hidden
-    in turn: each is then a question about something that is known.
+    Topics are hidden in turn and their phrases asked: each is then a question about something that nobody wrote.
     """
-    topics = len(starts) - 1
-    owner = np.repeat(np.arange(topics), np.diff(starts))
-    place = np.arange(owner.size) - np.asarray(starts, np.intp)[owner]
-    parts = _FOLDS if owner.size <= _MANY else _FOLDS_OF_MANY
-    # With few topics, hiding one takes away too much of what the others are told from.
-    hidden = [weighed for _, _, weighed in _ask_hidden(likeness, owner, owner % parts)] if topics > parts else []
-    right = [weighed for topic, found, weighed in _ask_hidden(likeness, owner, (place + owner) % parts) if topic == found]
-    answer = _quantile(hidden, 1 - _HIDDEN_ANSWERED, gate.ANSWER_FROM)
-    eager = min(answer, _quantile(hidden, 1 - _EAGER_ANSWERED, gate.ANSWER_FROM))
-    offer = min(eager, _quantile(hidden, 1 - _HIDDEN_OFFERED, gate.OFFER_FROM), _quantile(right, _RIGHT_LOST, gate.OFFER_FROM))
-    return _Zones(answer, eager, offer)
-
-
-def _ask_hidden(likeness: Floats, owner: Indices, part: Indices) -> Iterator[tuple[int, int, float]]:
-    """Asks the phrases of each part of a knowledge base without that part: (their topic, the topic found, the weighed number)."""
-    for number in np.unique(part).tolist():
-        kept = np.flatnonzero(part != number)
-        topics, sizes = np.unique(owner[kept], return_counts=True)
-        if topics.size < 2:
-            continue
-        scorer = _Scorer.train(likeness[np.ix_(kept, kept)], [0, *np.cumsum(sizes).tolist()], _FOLD_STEPS)
-        asked = np.flatnonzero(part == number)
-        for at, scores in zip(asked.tolist(), likeness[np.ix_(asked, kept)] @ scorer.rows, strict=True):
-            _, winner, signs = scorer.judge(scores)
-            yield int(owner[at]), int(topics[winner]), gate.weigh(signs)
-
-
-def _solve(likeness: Floats, belongs: Floats, leaning: float, steps: int) -> Floats:
-    """Multinomial logistic regression over a likeness matrix, by accelerated gradient steps (Nesterov).
-
-    Returns a weight for each phrase and topic. Scores are `similar @ weights`, plus `leaning * weights.sum(0)` as a regularised intercept.
-    """
-    kernel = likeness + np.float32(leaning)
-    probe = np.ones(len(kernel), np.float32)
-    largest = 1.0
-    for _ in range(12):
-        probe = np.asarray(kernel @ probe, np.float32)
-        largest = float(np.linalg.norm(probe))
-        probe /= np.float32(largest)
-    step = np.float32(1 / (1 + _STRENGTH * largest * 0.5))
-    weights: Floats = np.zeros_like(belongs)
-    ahead = weights
-    momentum = 1.0
-    for _ in range(steps):
-        slope = kernel @ ahead
-        slope -= slope.max(1, keepdims=True)
-        np.exp(slope, out=slope)
-        slope /= slope.sum(1, keepdims=True)
-        slope -= belongs
-        slope *= _STRENGTH
-        slope += ahead
-        moved: Floats = ahead - step * slope
-        following = (1 + math.sqrt(1 + 4 * momentum * momentum)) / 2
-        ahead = moved + np.float32((momentum - 1) / following) * (moved - weights)
-        weights, momentum = moved, following
-    return weights
-
-
-def _quantile(values: Sequence[float], share: float, shipped: float) -> float:
-    """A quantile, drawn to the shipped value where there are few values."""
-    if not values:
-        return shipped
-    return (float(np.quantile(values, share)) * len(values) + shipped * _PRIOR_COUNT) / (len(values) + _PRIOR_COUNT)
+    topics = int(owner.max(initial=-1)) + 1
+    weighed: list[float] = []
+    # With few topics, hiding some takes away too much of what the others are told from.
+    for part in range(_PARTS if topics > _PARTS else 0):
+        kept, asked = np.flatnonzero(owner % _PARTS != part), np.flatnonzero(owner % _PARTS == part)
+        _, left, sizes = np.unique(owner[kept], return_inverse=True, return_counts=True)
+        without = likeness[np.ix_(kept, kept)]
+        weights = solve(without, left, 0.0)
+        scorer = _Scorer.of(without, [0, *np.cumsum(sizes).tolist()], weights, weights, 0.0)
+        weighed += [gate.weigh(scorer.judge(scores)[2]) for scores in likeness[np.ix_(asked, kept)] @ scorer.rows]
+    if not weighed:
+        return _Zones(gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
+    shipped = (gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
+    found = [float(np.quantile(weighed, 1 - passed)) for passed in (_HIDDEN_ANSWERED, _HIDDEN_ANSWERED_EAGERLY, _HIDDEN_OFFERED)]
+    # A small knowledge base says little about itself: it is drawn to what holds for others.
+    return _Zones(
+        *((own * len(weighed) + other * _PRIOR_COUNT) / (len(weighed) + _PRIOR_COUNT) for own, other in zip(found, shipped, strict=True))
+    )
 
 
 def _pack(names: Iterable[str]) -> NDArray[np.uint8]:

@@ -19,7 +19,8 @@ MOST_WORDS = 120
 
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 _STRETCHED = re.compile(r"([^\W\d_])\1{2,}")
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[^\W_]{1,40}")
+"""No language has longer words; what is longer is a paste, and is read in pieces so that none can be costly."""
 _NUMBER = re.compile(r"(?<![\w.])#?\s?\d{4,}(?!\w)")
 _ADDRESS = re.compile(r"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)")
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")

@@ -17,6 +17,8 @@ _FUNCTION_COUNT = 4
 _WORD_LIMIT = 3.0
 _SHAPE_LIMIT = 1.2
 _SMOOTHING = 0.4
+_SHAPELY = 4
+"""Letters that a word needs before its shape says anything: `ok` is at home everywhere."""
 
 Evidence = dict[str, tuple[float, ...]]
 
@@ -65,10 +67,7 @@ class LanguageTeller:
 
     def tell(self, text: str) -> str:
         """The locale, or "" when unsure."""
-        return self.tell_words(text, words(text))
-
-    def tell_words(self, text: str, found: Sequence[str]) -> str:
-        """As `tell`, for a text whose words are known already."""
+        found = words(text)
         if len(self.locales) < 2:
             return self.locales[0] if self.locales and any(self.evidence.get("w" + word) for word in found) else ""
         sums = [0.0] * len(self.locales)
@@ -85,6 +84,8 @@ class LanguageTeller:
         return self.locales[sums.index(best)] if best - second >= SURE else ""
 
     def _by_shape(self, word: str) -> Sequence[float]:
+        if len(word) < _SHAPELY:
+            return ()
         known = [odds for odds in (self.evidence.get("g" + shape) for shape in _shapes(word)) if odds]
         if not known:
             return ()

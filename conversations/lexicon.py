@@ -261,7 +261,7 @@ FUNCTION_WORDS: dict[str, tuple[str, ...]] = _table(
     en: did do does doing done down during each else evening ever every everyone few find first for from get getting give go
     en: going good goodbye got great had happened has have having he hello help her here hey hi him his how i if in instead into
     en: is it its just keep kind know last less let like long look lot make many may maybe me might mine more morning most mr
-    en: much must my myself need needs never new nice night not nothing now of off often okay on one only open or other our ours
+    en: much must my myself need needs never new nice night not no nothing now of off often okay on one only open or other our ours
     en: out over own per please put really regards right same say see send shall she should show since sir so some someone
     en: something soon sorry speak still such sure take talk team tell than thank thanks that the their them then there these
     en: they thing things this those though through time to today tomorrow too try trying two under until up us use using very

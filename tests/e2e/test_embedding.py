@@ -144,7 +144,7 @@ SECRET = "a key that the site and the desk share"
 
 @pytest.fixture(scope="module")
 def knowing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    program = Program(tmp_path_factory.mktemp("knowing"), RELEVO_WEBCHAT__IDENTITY_SECRETS=SECRET)
+    program = Program(tmp_path_factory.mktemp("knowing"), RELEVO_WEBCHAT__IDENTITY_SECRETS=SECRET, RELEVO_LOG__LEVEL="debug")
     program.start()
     yield program
     program.stop()
@@ -206,3 +206,17 @@ def test_a_forged_proof_keeps_nobody_from_asking(contexts: Contexts, knowing: Pr
     chat.say("Which priority do I choose if my server is down?")
     chat.answered(1)
     assert page.evaluate("failed") == 1
+
+
+def test_no_token_and_no_proof_is_ever_logged(contexts: Contexts, knowing: Program) -> None:
+    page = contexts().new_page()
+    page.goto(f"{knowing.url}/?lang=en")
+    jwt_of_a_customer = proof("customer-3")
+    identify(page, jwt_of_a_customer)
+    chat = Chat(page).open()
+    chat.say("Which priority do I choose if my server is down?")
+    chat.answered(1)
+    token = page.evaluate("Object.entries(localStorage).find(([key]) => key.endsWith(':token'))[1]")
+    logged = knowing.output()
+    assert "the desk is open" in logged
+    assert [secret for secret in (token, jwt_of_a_customer, SECRET) if secret in logged] == []

@@ -10,10 +10,10 @@
     send: "Send", you: "You", menu: "Menu", restart: "Start over", help: "Help", person: "Talk to a person",
     end: "End this chat", sure: "Press again to end it", suggestions: "Questions to begin with", newer: "New messages",
     sending: "Sending…", waiting: "Not sent yet, trying again.", retry: "Try now", failed: "Not sent.", edit: "Edit", discard: "Discard",
-    reconnecting: "Reconnecting…", offline: "You are offline. What you write is kept and sent when you are back.",
+    reconnecting: "Reconnecting…", offline: "You are offline. What you write is sent when you are back.",
     over: "This chat had ended. Your next message starts a new one.",
-    unreachable: "The chat cannot be reached just now. Check your connection; what you write is kept.",
-    left: "{} characters left", much: "{} characters too many: shorten it or send it in parts.",
+    unreachable: "The chat cannot be reached just now. What you write is kept.",
+    left: "{} characters left", much: "{} characters too many: shorten it.",
   };
   const RTL = /^(ar|fa|he|ur)/;
   const ICONS = {
@@ -31,8 +31,7 @@ svg{display:block;width:24px;height:24px;fill:none;stroke:currentColor;stroke-wi
 .l,dialog{position:fixed;inset-inline-end:20px;z-index:2147483000}
 .l{inset-block-end:20px;width:60px;height:60px;display:grid;place-items:center;border-radius:50%;background:var(--b);color:var(--on);
 border:1px solid color-mix(in srgb,var(--on) 35%,transparent);box-shadow:0 6px 24px #0006}.l svg{width:28px;height:28px}
-.u{position:absolute;inset-block-start:-4px;inset-inline-end:-4px;min-width:24px;padding:2px 6px;border-radius:12px;background:#b3261e;color:#fff;font-size:13px;
-font-weight:600;text-align:center;border:2px solid #fff}
+.u{position:absolute;inset-block-start:-4px;inset-inline-end:-4px;min-width:24px;padding:2px 6px;border-radius:12px;background:#b3261e;color:#fff;font-size:13px;font-weight:600;text-align:center;border:2px solid #fff}
 dialog{inset-block:auto 92px;inset-inline-start:auto;margin:0;padding:0;border:1px solid var(--line);width:392px;max-width:calc(100vw - 40px);
 height:660px;max-height:calc(100dvh - 112px);border-radius:18px;background:var(--bg);color:inherit;box-shadow:0 6px 24px #0006;overflow:hidden;flex-direction:column}
 dialog[open]{display:flex;animation:in .2s}@keyframes in{from{transform:translateY(14px)}}
@@ -49,7 +48,7 @@ h2{flex:1;min-width:0;margin:0;font-size:17px;font-weight:600;overflow-wrap:anyw
 .you .b{background:var(--b);color:var(--on);border-radius:16px 16px 5px;white-space:pre-wrap}
 .b>*{margin:0}.b>*+*{margin-block-start:8px}.b ul,.b ol{padding-inline-start:22px}.b li+li{margin-block-start:3px}
 .b a{color:var(--a)}.b code{font:.92em ui-monospace,Menlo,monospace;padding:1px 5px;border-radius:5px;background:color-mix(in srgb,var(--ink) 9%,transparent)}
-.t{margin:3px 4px 0;font-size:12px;color:var(--soft)}.t.bad{color:var(--bad)}.t button{min-height:24px;padding:0 4px;color:var(--a);font-weight:600;text-decoration:underline}
+.t{margin:3px 4px 0;font-size:12px;color:var(--soft)}.t.bad{color:var(--bad)}.you .t{text-align:end}.t button{min-height:24px;padding:0 4px;color:var(--a);font-weight:600;text-decoration:underline}
 .c{display:flex;flex-wrap:wrap;gap:7px;margin-block-start:8px}
 .c button{min-height:36px;padding:6px 14px;border:1px solid var(--a);border-radius:18px;color:var(--a);font-weight:600;text-align:start;overflow-wrap:anywhere}
 .c button:not([aria-disabled]):hover{background:var(--bub)}.c [aria-disabled]{border-color:var(--line);color:var(--soft);cursor:default}
@@ -82,20 +81,19 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     return svg;
   };
 
-  // --- the text tree → nodes ---
+  // the text tree → nodes
   const inlines = (list) => (list ?? []).map((part) => {
     if (part.type === "break") return h("br");
     if (part.type === "code") return h("code", null, part.text);
-    if (part.type === "bold" || part.type === "italic") return h(part.type === "bold" ? "strong" : "em", null, ...inlines(part.children));
-    if (part.type === "link" && /^(https?:\/\/|mailto:)/i.test(part.url))
-      return h("a", { href: part.url, target: "_blank", rel: "noopener noreferrer nofollow" }, ...inlines(part.children));
-    return part.children ? h("span", null, ...inlines(part.children)) : document.createTextNode(part.text ?? "");
+    if (!part.children) return document.createTextNode(part.text ?? "");
+    const link = /^(https?:\/\/|mailto:)/i.test(part.url) && { href: part.url, target: "_blank", rel: "noopener noreferrer nofollow" };
+    return h(link ? "a" : { bold: "strong", italic: "em" }[part.type] ?? "span", link, ...inlines(part.children));
   });
   const blocks = (doc) => (doc ?? []).map((block) => block.items
     ? h(block.type === "steps" ? "ol" : "ul", null, ...block.items.map((item) => h("li", null, ...inlines(item))))
     : h("p", null, ...inlines(block.children)));
 
-  // --- colour: text on the brand, and the brand as text, always 4.5:1 (WCAG 1.4.3) ---
+  // text on the brand, and the brand as text: always 4.5:1 (WCAG 1.4.3)
   const light = (rgb) => rgb.reduce((sum, c, i) => sum + [0.2126, 0.7152, 0.0722][i] * ((c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4), 0);
   const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
   const readable = (rgb, ground, towards) => {
@@ -103,13 +101,12 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     return `rgb(${rgb.map(Math.round)})`;
   };
   const palette = (text) => {
-    const hex = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(text ?? "") ? text.slice(1) : "1d4ed8";
-    const rgb = (hex.length === 3 ? [...hex].map((c) => c + c) : hex.match(/../g)).map((pair) => parseInt(pair, 16));
+    const rgb = (/^#[\da-f]{6}$/i.test(text) ? text : "#1d4ed8").match(/\w\w/g).map((pair) => parseInt(pair, 16));
     const white = ratio(rgb, [255, 255, 255]) >= 4.5;
     return `:host{--b:rgb(${rgb});--on:${white ? "#fff" : "#000"};--bl:${readable(rgb, [238, 241, 246], 0)};--bd:${readable(rgb, [35, 44, 62], 255)}}`;
   };
 
-  // --- what must outlive the page; in memory where the browser denies storage or it is full ---
+  // what outlives the page, unless storage is denied or full
   const memory = (items) => Object.assign(Object.create({
     getItem(key) { return this[key] ?? null; }, setItem(key, value) { this[key] = value; }, removeItem(key) { delete this[key]; },
   }), items);
@@ -148,7 +145,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       name === "color" ? this.brand.replaceSync(palette(value)) : this.speak(value);
     }
 
-    // --- for the page it stands on ---
+    // for the page it stands on
     async open() {
       await Promise.race([this.speak(), new Promise((done) => setTimeout(done, 400))]);
       this.build();
@@ -173,7 +170,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     }
     emit(name, detail) { this.dispatchEvent(new CustomEvent(`support-chat:${name}`, { bubbles: true, composed: true, detail })); }
 
-    // --- language ---
+    // language
     choose(locale) { this.ui = Object.keys(LAUNCH).find((known) => (locale ?? "").toLowerCase().startsWith(known)) ?? "en"; this.spoken = null; this.label(); }
     speak(locale) {
       if (locale) this.choose(locale);
@@ -192,7 +189,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     }
     say(key, value) { return this.texts[key].replace("{}", value ?? ""); }
 
-    // --- drawing ---
+    // drawing
     draw() {
       this.root = this.attachShadow({ mode: "open" });
       const sheet = new CSSStyleSheet();
@@ -296,7 +293,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       else body.textContent = line.text ?? line.label;
       const node = h("div", { className: `m ${line.by}` }, h("span", { className: "x" }, `${desk ? this.config?.name ?? this.say("chat", "") : this.say("you")}: `), body);
       if (message?.choices?.length) node.append(h("div", { className: "c", role: "group" }, ...message.choices.map((choice) => h("button", {
-        type: "button", lang: message.locale, "data-key": choice.key, onclick: (event) => {
+        type: "button", dir: "auto", lang: message.locale, "data-key": choice.key, onclick: (event) => {
           if (!event.currentTarget.ariaDisabled) this.put({ choice: choice.key, label: choice.label });
         } }, choice.label))));
       node.stamp = h("div", { className: "t" });
@@ -304,20 +301,30 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       return node;
     }
     /** A line of the log or the outbox, placed by the desk's number; what has none yet comes last. */
-    show(line) {
+    show(line, state = "") {
       let node = this.lines.get(line.id);
       if (!node) this.lines.set(line.id, (node = this.bubble(line)));
       node.n = line.n ?? node.n ?? Infinity;
       node.classList.toggle("new", node.n === Infinity);
-      node.stamp.className = "t";
-      node.stamp.replaceChildren(h("time", { dateTime: new Date(line.at).toISOString() }, this.when(line.at)));
       let before = this.typing;
       while (before.previousSibling.n > node.n) before = before.previousSibling;
       if (before !== node && node.nextSibling !== before) before.before(node);
       if (line.choice) this.pressed.add(line.choice);
       if (line.choice || line.message) this.mark(line.choice ? null : node);
       this.suggest();
+      this.stamp(node, line, state);
       return node;
+    }
+    /** What stands under a message; drawn anew only when it changes, or a press could meet a button just replaced. */
+    stamp({ stamp }, item, state) {
+      if (stamp.state === state) return;
+      stamp.state = state;
+      stamp.className = state === "failed" ? "t bad" : "t";
+      const act = (key, run) => h("button", { type: "button", onclick: run }, this.say(key));
+      const drop = () => { this.store.drop(`out:${item.id}`); this.lines.get(item.id).remove(); this.lines.delete(item.id); this.suggest(); this.field.focus(); };
+      if (!state) stamp.replaceChildren(h("time", { dateTime: new Date(item.at).toISOString() }, this.when(item.at)));
+      else if (state !== "failed") stamp.replaceChildren(this.say(state), ...(state === "waiting" ? [" ", act("retry", () => this.nudge())] : []));
+      else stamp.replaceChildren(`${this.say("failed")} ${item.failed} `, ...(item.text ? [act("edit", () => { this.field.value = item.text; drop(); this.typed(); }), " "] : []), act("discard", drop));
     }
     mark(node) {
       for (const group of node ? node.querySelectorAll(".c") : this.log.querySelectorAll(".c")) {
@@ -334,7 +341,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       if (this.bar.textContent !== text) this.bar.textContent = text;
     }
 
-    // --- writing ---
+    // writing
     typed() {
       const text = this.field.value, limit = this.config?.limits.text ?? 4000;
       const left = text.length < limit - 200 ? limit : limit - [...text.trim()].length;
@@ -353,15 +360,13 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.typed();
       this.put({ text });
     }
-    /** Everything a visitor says goes through the outbox: stored first, drawn at once, sent until the desk has it. */
+    /** Everything said goes through the outbox: stored first, drawn at once, sent until the desk has it. */
     put(said) {
       this.build();
       const item = { id: id(), at: (this.lastAt = Math.max(Date.now(), this.lastAt + 1)), locale: this.ui, ...said };
       this.store.set(`out:${item.id}`, JSON.stringify(item));
       this.note = "";
-      this.sync();
-      this.toEnd();
-      this.expect();
+      this.sync(); this.toEnd(); this.expect();
       setTimeout(() => this.sync(), 1000);
       this.nudge();
     }
@@ -372,20 +377,13 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     }
     answered() { clearTimeout(this.soon); clearTimeout(this.enough); if (this.typing) this.typing.hidden = true; }
     queue() { return this.store.keys("out:").map((key) => JSON.parse(this.store.get(key))).sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1)); }
-    /** Draw what waits in the outbox, whichever tab it was written in. */
+    /** Draw what waits in the outbox, from whichever tab. */
     sync() {
       if (!this.dialog) return;
       for (const item of this.queue()) {
         const node = this.lines.get(item.id);
         if (node?.n < Infinity) continue;
-        const { stamp } = this.show({ by: "you", ...item });
-        const act = (key, run) => h("button", { type: "button", onclick: run }, this.say(key));
-        if (item.failed) {
-          stamp.className = "t bad";
-          const drop = () => { this.store.drop(`out:${item.id}`); this.lines.get(item.id)?.remove(); this.lines.delete(item.id); this.suggest(); this.field.focus(); };
-          stamp.replaceChildren(`${this.say("failed")} ${item.failed} `, ...(item.text ? [act("edit", () => { this.field.value = item.text; drop(); this.typed(); }), " "] : []), act("discard", drop));
-        } else if (this.down || item.tried) stamp.replaceChildren(this.say("waiting"), " ", act("retry", () => this.nudge()));
-        else if (Date.now() - item.at > 900) stamp.replaceChildren(this.say("sending"));
+        this.show({ by: "you", ...item }, item.failed ? "failed" : this.down || item.tried ? "waiting" : Date.now() - item.at > 900 ? "sending" : "");
       }
       this.status();
     }
@@ -396,12 +394,12 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       try {
         while (this.stale) {
           this.stale = false;
-          // One tab sends at a time, where there are locks; two at once would send each message twice, which the desk notices.
+          // One tab sends at a time where there are locks. Without, a message may be sent twice, which the desk notices.
           await (navigator.locks ? navigator.locks.request(`${this.store.prefix}out`, () => this.empty()) : this.empty());
         }
       } finally { this.draining = false; }
     }
-    /** Send what waits, oldest first, each only when the one before it is taken. */
+    /** Send what waits, each only when the one before it is taken. */
     async empty() {
       const epoch = this.epoch;
       for (;;) {
@@ -479,7 +477,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       } catch { return { ok: false, status: 0 }; }
     }
 
-    // --- receiving ---
+    // receiving
     resume() { this.speak(); this.build(); this.connect(); this.drain(); }
     nudge() {
       this.tries = 0;
@@ -516,7 +514,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       setTimeout(() => this.sync(), 650);
       if (ready) this.later(); else this.poll();
     }
-    /** Where sockets are blocked: only a poll that works while the socket does not tells that from a desk that is away. */
+    /** Where sockets are blocked: a poll that works while the socket does not tells that from a desk that is away. */
     async poll() {
       if (this.poller) return;
       const { signal } = (this.poller = new AbortController());
@@ -567,7 +565,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
         this.emit("message", { id: answer.id });
       }
       // A long answer is read from its top, under its question.
-      if (end) this.log.scrollTop = first && news.length < 9 ? Math.max(first.previousSibling.offsetTop - 12, first.offsetTop - 120) : this.log.scrollHeight;
+      if (end) this.log.scrollTop = first && news.length < 9 ? Math.max(first.previousSibling.offsetTop - 9, first.offsetTop - 120) : this.log.scrollHeight;
       else if (answer) this.jump.hidden = false;
       this.read();
     }
@@ -578,12 +576,12 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.count();
     }
     count() {
-      const seen = +this.store.get("seen"), unread = [...this.lines.values()].filter((node) => node.n > seen && node.n < Infinity && node.classList.contains("desk")).length;
+      const seen = +this.store.get("seen"), unread = [...this.lines.values()].filter((node) => node.n > seen && node.classList.contains("desk")).length;
       if (unread !== this.unread) { this.unread = unread; this.emit("unread", { count: unread }); }
       this.label();
     }
 
-    // --- endings, and what other tabs do ---
+    // endings, and other tabs
     over(token) {
       if (this.store.get("token") === token) this.store.drop("token");
       this.hang(); this.clear();

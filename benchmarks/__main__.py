@@ -1,0 +1,52 @@
+"""`python -m benchmarks`: every benchmark, as a table and as figures in var/bench.json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from benchmarks import answers, process, turns
+
+FIGURES = Path("var") / "bench.json"
+
+WORDS = {
+    "turn_cpu_ms": "CPU ms of a durable turn, 200 customers at once",
+    "turn_rate": "turns a second, 200 customers at once",
+    "turn_p50_ms": "message to delivery, p50 ms, 200 customers at once",
+    "turn_p99_ms": "… p99 ms",
+    "turn_floor_rate": "turns a second of bare sqlite3: the same rows, 64 turns per commit",
+    "turn_floor_ratio": "our rate ÷ that",
+    "turn_alone_cpu_ms": "CPU ms of a durable turn, one customer",
+    "turn_alone_rate": "turns a second, one customer",
+    "turn_alone_p50_ms": "message to delivery, p50 ms, one customer",
+    "turn_alone_p99_ms": "… p99 ms",
+    "answer_p50_ms": "an answer at the desk's size, p50 ms",
+    "answer_p99_ms": "… p99 ms",
+    "answer_3000_p50_ms": "an answer at 3,000 phrases, p50 ms",
+    "answer_3000_p99_ms": "… p99 ms",
+    "start_s": "start to ready, seconds",
+    "start_first_s": "… the very first time: tables made, content learnt",
+    "rss_idle_mb": "memory when idle, MB",
+    "rss_load_mb": "memory with 10,000 open conversations and 200 busy sockets, MB",
+    "web_conversation_rate": "live chats opened, asked in and answered a second",
+    "widget_gz_bytes": "the widget, bytes (gzip)",
+}
+
+
+def main() -> None:
+    out = sys.stdout
+    figures: dict[str, float] = {}
+    for run in (turns.run, answers.run, process.run):
+        found = run()
+        for name, value in found.items():
+            shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
+            out.write(f"{name:<26}{shown:>12}  {WORDS.get(name, '')}\n")
+        out.flush()
+        figures |= found
+    FIGURES.parent.mkdir(exist_ok=True)
+    FIGURES.write_text(json.dumps({name: round(value, 4) for name, value in figures.items()}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The judges of the kill runs see what they are there to see: a run that finds nothing must have looked."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.crash.memory_run import compare, shown
+from tests.crash.victim import Victim
+from tests.crash.web_run import Visitor, judge
+
+
+def post(turn: int, heard: int, key: str = "") -> dict[str, str]:
+    return {"chat": "chat0", "key": key or f"1.{turn}.0.0", "text": f"{turn} chat0-{heard}"}
+
+
+@pytest.mark.parametrize(
+    ("posts", "expected"),
+    [
+        ([post(1, 1), post(2, 2), post(3, 3)], (0, 0, 0, 0)),
+        ([post(1, 1), post(2, 3)], (1, 0, 0, 0)),
+        ([], (3, 0, 0, 0)),
+        ([post(1, 1), post(2, 2), post(3, 2), post(4, 3)], (0, 1, 0, 0)),
+        ([post(1, 2), post(2, 1), post(3, 3)], (0, 0, 1, 0)),
+        ([post(2, 2), post(1, 1), post(3, 3)], (0, 0, 2, 0)),
+        ([post(1, 1), post(2, 2), post(2, 2), post(3, 3)], (0, 0, 0, 1)),
+        ([post(1, 1), post(2, 2), post(3, 3), post(1, 1)], (0, 0, 0, 1)),
+    ],
+)
+def test_memory(posts: list[dict[str, str]], expected: tuple[int, int, int, int]) -> None:
+    assert compare({"chat0": 3}, posts) == expected
+
+
+def test_a_line_cut_short_was_not_sent(tmp_path: Path) -> None:
+    sink = tmp_path / "sent.jsonl"
+    assert shown(sink) == []
+    sink.write_text('{"chat": "a"}\n{"chat": "b')
+    assert shown(sink) == [{"chat": "a"}]
+
+
+def you(n: int, id: str) -> dict[str, Any]:
+    return {"n": n * 1000, "by": "you", "id": id}
+
+
+def desk(n: int, id: str = "") -> dict[str, Any]:
+    return {"n": n * 1000 + 1, "by": "desk", "id": id or f"c.{n}.0"}
+
+
+SOUND = [you(1, "v-1"), desk(1), you(2, "v-2"), desk(2)]
+
+
+@pytest.mark.parametrize(
+    ("transcript", "screen", "repeated", "expected"),
+    [
+        (SOUND, SOUND, 0, (0, 0, 0, 0)),
+        (SOUND[:2], SOUND[:2], 0, (1, 0, 0, 0)),
+        (SOUND[:3], SOUND[:3], 0, (1, 0, 0, 0)),
+        (SOUND, SOUND[:3], 0, (1, 0, 0, 0)),
+        ([*SOUND, you(3, "v-1"), desk(3)], [*SOUND, you(3, "v-1"), desk(3)], 0, (0, 1, 1, 0)),
+        ([you(1, "v-2"), desk(1), you(2, "v-1"), desk(2)], [you(1, "v-2"), desk(1), you(2, "v-1"), desk(2)], 0, (0, 0, 1, 0)),
+        (SOUND, [SOUND[0], SOUND[2], SOUND[1], SOUND[3]], 0, (0, 0, 1, 0)),
+        (SOUND, SOUND, 1, (0, 0, 0, 1)),
+    ],
+)
+def test_web(
+    transcript: list[dict[str, Any]], screen: list[dict[str, Any]], repeated: int, expected: tuple[int, int, int, int], tmp_path: Path
+) -> None:
+    visitor = Visitor("v", 1, Victim([], {}, tmp_path), random.Random(1))
+    visitor.acknowledged = ["v-1", "v-2"]
+    visitor.browser.entries = screen
+    visitor.browser.repeated = repeated
+    assert judge(visitor, transcript) == expected
