@@ -22,6 +22,7 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "diagnostics.reaches": frozenset({"tool", "hops"}),
     "diagnostics.no_reply": frozenset({"tool", "cycles"}),
     "diagnostics.ping": frozenset({"loss", "cycles", "average"}),
+    "diagnostics.ping_only": frozenset({"loss", "cycles"}),
     "diagnostics.ping_clean": frozenset({"cycles", "average"}),
     "diagnostics.few": frozenset({"cycles"}),
 }
@@ -56,6 +57,8 @@ class Report(NamedTuple):
         """The report in the desk's words."""
         loss, at = _percent(self.loss), self.hop
         match self.tool, self.where:
+            case "ping", "none" | "path" if not self.average:
+                told = Remark("diagnostics.ping_only", {"loss": loss, "cycles": self.sent})
             case "ping", "none":
                 told = Remark("diagnostics.ping_clean", {"cycles": self.sent, "average": f"{self.average:g}"})
             case "ping", "all":

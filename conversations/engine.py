@@ -99,6 +99,7 @@ PHRASES = frozenset(DECLARED) | frozenset(
         "form.skip",
         "form.skip_words",
         "form.to_review",
+        "form.unknown",
         "form.use",
         "form.which",
         "help.text",
@@ -209,7 +210,9 @@ def hint_language(turn: Turn, hint: str) -> None:
 
 def hear(turn: Turn, text: str) -> None:
     """Something was written: an answer to what was just asked, or else a question."""
-    if not turn.state.locale_chosen and (locale := turn.knowledge.matcher.language(text)):
+    # What is pasted into a form (logs, names) tells nothing of who pasted it.
+    telling = not isinstance(turn.frame, Filling) or (len(text.split()) > 3 and not any(map(str.isdigit, text)))
+    if telling and not turn.state.locale_chosen and (locale := turn.knowledge.matcher.language(text)):
         turn.remember(locale=locale)
     if not text.strip():
         turn.say(turn.phrase("message.empty"), menu.menu_offers(turn))

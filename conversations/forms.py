@@ -26,6 +26,7 @@ PHRASES: Mapping[str, frozenset[str]] = {
     "form.required": frozenset({"label"}),
     "form.too_long": frozenset({"limit", "n"}),
     "form.too_many": frozenset({"limit"}),
+    "form.files_expected": frozenset(),
     "form.choose": frozenset({"typed", "options"}),
     "form.unclear": frozenset({"typed"}),
 }
@@ -247,6 +248,8 @@ class Form:
     def check(self, name: str, raw: Any, occasion: Occasion, picks: Picks) -> Any:
         """The value of one answer in JSON form. Raises Wrong. Depends on no other answer, so answers can come in any order."""
         field = self.by_name[name]
+        if field.kind == "files" and isinstance(raw, str):
+            raise Wrong("form.files_expected")
         if field.kind == "one":
             picked = picks.pick(field, raw) if isinstance(raw, str) else None
             if picked is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from conversations.forms import Field, Form
@@ -15,6 +16,7 @@ LABEL_LIMIT = 45
 
 SHOWN_LIMIT = 300
 WORDS_WITH_OPTION = 4
+STEM = 4
 
 
 class Wording:
@@ -44,7 +46,7 @@ class Wording:
         return join((option.label for option in self.options(field)), self.locale)
 
     def pick(self, field: Field, raw: str) -> str | None:
-        """The option meant by its value, its label in any language of the desk, or a few words with one label among them."""
+        """The option meant: by its value, its label in any language of the desk, or a few words that only it is told by."""
         values = tuple(each.id for each in self._list(field)) if field.ask.choices else field.values
         if raw in values:
             return raw
@@ -58,6 +60,11 @@ class Wording:
         if not same and "?" not in raw and len(typed.split()) <= WORDS_WITH_OPTION:
             said = f" {typed} "
             same = [value for value, ways in labels.items() if any(f" {way} " in said for way in ways)]
+            if not same:
+                words = [word for word in typed.split() if len(word) >= STEM]
+                same = [value for value in values if words and all(map(_stems(labels[value]), words))]
+            if not same and words:
+                same = [value for value in values if all(map(_stems({fold(hint) for hint in self._hints(field, value)}), words))]
         return same[0] if len(same) == 1 else None
 
     def shown(self, field: Field, value: Any) -> str:
@@ -126,5 +133,19 @@ class Wording:
             return [title for each in self._list(field) if each.id == value for title in each.titles.values()]
         return [self.knowledge.texts.label(f"{field.ask.label}.{value}", locale) for locale in self.knowledge.desk.locales]
 
+    def _hints(self, field: Field, value: str) -> list[str]:
+        return [hint for each in self._list(field) if each.id == value for hint in each.hints.values()]
+
     def _of(self, texts: Mapping[str, str]) -> str:
         return texts.get(self.locale) or texts.get(self.knowledge.desk.default_locale, "")
+
+
+def _stems(texts: Collection[str]) -> Callable[[str], bool]:
+    """Tells whether a word stands in one of `texts`, whatever its ending: `tecnico` in `cuestiones tecnicas`."""
+    written = {word for text in texts for word in re.findall(r"\w+", text)}
+
+    def stands(word: str) -> bool:
+        stem = word[: max(STEM, len(word) - 2)]
+        return any(each.startswith(stem) for each in written)
+
+    return stands

@@ -119,7 +119,7 @@ class Asking:
         if value is not None:
             ways.append(turn.offer("form.keep", "form", "keep", aside=True))
         elif not required:
-            ways.append(turn.offer("form.skip", "form", "skip", aside=True))
+            ways.append(turn.offer("form.skip", "form", f"skip={field.name}", aside=True))
         if at:
             ways.append(turn.offer("form.back", "form", "back", aside=True))
         return (*ways, turn.offer("form.cancel", "form", "cancel", aside=True))

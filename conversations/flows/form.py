@@ -25,7 +25,8 @@ SILENCE_MS = HOUR
 """After so long a pause it is said that nothing was lost."""
 
 QUESTION_LIMIT = 160
-"""Characters up to which a text with a question mark may be a question to the desk although any text would do as the answer."""
+WISH_LIMIT = 60
+"""Characters up to which a text may be a question to the desk, or the wish for a person, although any text would do as the answer."""
 
 HELD_LIMIT = 500
 FILES_KEPT = 10
@@ -56,11 +57,7 @@ class Lead(Asking):
         picked = field is not None and field.kind == "one" and self.wording.pick(field, text) is not None
         command = "" if picked else self.commanded(text)
         asking = self.filling.asking
-        if (
-            command == "skip"
-            and field is not None
-            and any(not must and each is field for each, must in self.form.outline(self.filling.answers))
-        ):
+        if command == "skip" and field is not None and not self.required(field):
             self.take({field.name: None})
         elif command in ("back", "cancel"):
             self.do(command)
@@ -78,7 +75,13 @@ class Lead(Asking):
             if topic := self.known(text):
                 return topic
             self.again(self.turn.phrase("form.review_help") if asking == "review" else ())
-        elif field.free and (topic := self.meant_for_us(text)):
+        elif field.free and is_question(text, field):
+            # A question about the question is no answer; but if it was meant as one, it is a press away.
+            self.put(held=text[:HELD_LIMIT])
+            if topic := self.known(text):
+                return topic
+            self.again(self.turn.phrase("form.unknown"))
+        elif field.free and (topic := self.wish(text)):
             self.put(held=text[:HELD_LIMIT])
             return topic
         else:
@@ -100,10 +103,10 @@ class Lead(Asking):
         verdict = self.turn.knowledge.matcher.match(text)
         return verdict.topics[0] if verdict.zone == "answer" else ""
 
-    def meant_for_us(self, text: str) -> str:
-        """The topic when what would do as an answer is rather a question that we know, or the wish for a person."""
-        topic = self.known(text) if len(text) <= QUESTION_LIMIT else ""
-        return topic if topic and ("?" in text or self.turn.knowledge.topics[topic].flow == "person") else ""
+    def wish(self, text: str) -> str:
+        """The topic when what would do as an answer is the wish for a person."""
+        topic = self.known(text) if len(text) <= WISH_LIMIT else ""
+        return topic if topic and self.turn.knowledge.topics[topic].flow == "person" else ""
 
     def commanded(self, text: str) -> str:
         typed = fold(text)
@@ -138,7 +141,8 @@ class Lead(Asking):
                     self.ask(before)
                 else:
                     self.again(self.turn.phrase("form.first"))
-            case "skip" if (field := self.field) is not None:
+            # The button of a question that has long been answered must not empty another.
+            case "skip" if (field := self.field) is not None and field.name == name:
                 self.skip(field)
             case "keep":
                 self.advance()
@@ -158,13 +162,16 @@ class Lead(Asking):
                 self.ask_cancel()
             case "discard":
                 self.discard()
-            case "send":
+            case "send" if self.filling.asking == "review":
                 self.send()
             case _:
                 self.again()
 
+    def required(self, field: Field) -> bool:
+        return any(must and each is field for each, must in self.form.outline(self.filling.answers))
+
     def skip(self, field: Field) -> None:
-        if any(must and each is field for each, must in self.form.outline(self.filling.answers)):
+        if self.required(field):
             self.ask(field.name, wrong={field.name: Wrong("form.required", label=self.wording.label(field))})
         else:
             self.take({field.name: None})
@@ -214,15 +221,15 @@ def begin(turn: Turn, id: str, lead: Doc = ()) -> None:
     if find(turn, form=id):
         lead_of(turn).again((*lead, *turn.phrase("form.resumed")))
         return
-    start(turn, id)
+    known = start(turn, id)
     filled = lead_of(turn)
-    if labels := [filled.wording.label(filled.form.by_name[name]) for name in filled.form.submitted(filled.filling.answers)]:
-        lead = (*lead, *turn.phrase("form.prefilled", labels=join(labels, turn.locale)))
+    if labels := [filled.wording.label(field) for field in filled.form.fields if field.name in filled.filling.answers]:
+        lead = (*lead, *turn.phrase("form.prefilled", labels=join(labels, turn.locale)), *known)
     filled.advance(lead)
 
 
-def start(turn: Turn, id: str) -> None:
-    """A new draft on top of the stack, with what was already said."""
+def start(turn: Turn, id: str) -> Doc:
+    """A new draft on top of the stack, with what was already said; what is to be read back of that."""
     put_aside(turn)
     guide = turn.guides[id]
     key, number = f"{turn.event.seq}.{turn.state.turns}", number_of(turn.event.seq)
@@ -231,8 +238,10 @@ def start(turn: Turn, id: str) -> None:
     said = turn.state.question
     occasion = lead.occasion._replace(now=turn.state.asked_at or turn.event.at)
     found = {f.name: raw for f in lead.form.fields if f.ask.found and said and (raw := f.ask.found(said, occasion)) is not None}
-    merged = lead.form.merge({}, {**found, **guide.begin(turn)}, occasion, lead.wording)
+    known = {**found, **guide.begin(turn)}
+    merged = lead.form.merge({}, known, occasion, lead.wording)
     lead.put(answers={name: value for name, value in merged.answers.items() if value is not None})
+    return lead.noted(merged, known)
 
 
 def hear(turn: Turn, text: str) -> str:
@@ -334,3 +343,13 @@ def _refreshed(turn: Turn, filling: Filling) -> Filling | None:
     answers = {name: value for name, value in answers.items() if name not in gone}
     asking = filling.asking if focus or not form.missing(answers) else "field"
     return replace(filling, version=form.version, answers=answers, focus=focus, asking=asking)
+
+
+def is_question(text: str, field: Field) -> bool:
+    """Whether a text as a whole asks something. A description may well end in a question, a name does not."""
+    text = text.strip()
+    if not text.endswith("?") or len(text) > QUESTION_LIMIT:
+        return False
+    if field.kind == "line":
+        return True
+    return text.startswith("¿") and text.count("?") == 1 if "¿" in text else len(text) <= WISH_LIMIT

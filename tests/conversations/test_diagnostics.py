@@ -87,6 +87,7 @@ PING_MAC = """--- 203.0.113.7 ping statistics ---
 round-trip min/avg/max/stddev = 10.1/11.3/12.9/1.0 ms
 """
 PING_DEAD = "5 packets transmitted, 0 received, +5 errors, 100% packet loss, time 4085ms\n"
+PING_BARE = "10 packets transmitted, 7 received, 30% packet loss, time 9012ms\n"
 PING_WINDOWS = """Ping statistics for 203.0.113.7:
     Packets: Sent = 4, Received = 3, Lost = 1 (25% loss),
 Approximate round trip times in milli-seconds:
@@ -176,7 +177,7 @@ def test_several_in_one_text_come_in_their_order() -> None:
 def test_every_remark_is_declared_with_its_values() -> None:
     told = {
         remark.phrase: remark.values.keys()
-        for text in (MTR_CLEAN, MTR_PATH, MTR_LAST, MTR_MIDDLE, MTR_STOPS, PING_LINUX, PING_MAC, PING_DEAD, TRACE_LINUX)
+        for text in (MTR_CLEAN, MTR_PATH, MTR_LAST, MTR_MIDDLE, MTR_STOPS, PING_LINUX, PING_MAC, PING_DEAD, PING_BARE, TRACE_LINUX)
         for remark in recognise(text)[0].remarks()
     }
     assert told == {id: set(values) for id, values in PHRASES.items()}
