@@ -107,6 +107,8 @@ def _kind(interface: IPv4Interface | IPv6Interface) -> str:
 
 def _address(token: str) -> str | None:
     """The address a token is, or is once the sentence's own signs are taken off it: `::` ends some addresses and starts others."""
+    if "." not in token and ":" not in token:
+        return None
     return _exactly(token) or _exactly(token.strip(_EDGES.replace(":", ""))) or _exactly(token.strip(_EDGES))
 
 

@@ -24,6 +24,7 @@ from conversations.flows import answer, contact, form, menu, ticket
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, Filling, Offer, State
 from conversations.texts import fold as fold
+from conversations.texts import folded, folded_words
 from conversations.turn import Guide, Turn
 
 GUIDES: Mapping[str, Guide] = {"ticket": ticket.GUIDE}
@@ -36,6 +37,7 @@ DECLARED: Mapping[str, frozenset[str]] = {
     **diagnostics.PHRASES,
     **money.PHRASES,
     **secrets.PHRASES,
+    **ticket.PHRASES,
     **{phrase: frozenset() for guide in GUIDES.values() for phrase in guide.form.phrases},
 }
 """Phrases that forms and the values in them are worded by, and what each is given."""
@@ -59,18 +61,15 @@ PHRASES = frozenset(DECLARED) | frozenset(
         "contact.already",
         "contact.ask_again",
         "contact.ask_person",
-        "contact.ask_ticket",
         "contact.bad_address",
         "contact.known_address",
         "contact.person",
         "contact.skip_words",
         "contact.thanks",
-        "contact.ticket",
         "contact.urgent",
         "contact.with_question",
         "contact.without_address",
         "contact.without_question",
-        "email.unclear",
         "form.again",
         "form.back",
         "form.back_words",
@@ -128,10 +127,8 @@ VALUES: Mapping[str, frozenset[str]] = {
     "contact.known_address": frozenset({"email"}),
     "contact.person": frozenset({"number"}),
     "contact.thanks": frozenset({"number", "email"}),
-    "contact.ticket": frozenset({"number"}),
     "contact.with_question": frozenset({"question"}),
     "contact.without_address": frozenset({"number"}),
-    "email.unclear": frozenset({"typed"}),
     "form.current": frozenset({"value"}),
     "form.files_kept": frozenset({"n"}),
     "form.noted": frozenset({"label", "value"}),
@@ -145,6 +142,10 @@ VALUES: Mapping[str, frozenset[str]] = {
     "ticket.reply_mail": frozenset({"email"}),
 }
 """What a phrase is given to fill its placeholders with; one that is not named is given nothing, and has only the desk's facts."""
+
+
+LANGUAGE_LIMIT = 300
+"""Characters of a text by which its language is told."""
 
 
 class Decision(Struct, frozen=True):
@@ -197,7 +198,7 @@ def masked(turn: Turn, text: str) -> str:
     """`text` without the secrets in it; the customer is told why, and what to do now."""
     text, kinds = secrets.mask(text)
     for kind in kinds:
-        turn.say(turn.knowledge.texts.doc(f"secret.{kind}", turn.locale))
+        turn.say(turn.knowledge.texts.doc("secret." + kind, turn.locale))
     return text
 
 
@@ -212,7 +213,7 @@ def hear(turn: Turn, text: str) -> None:
     """Something was written: an answer to what was just asked, or else a question."""
     # What is pasted into a form (logs, names) tells nothing of who pasted it.
     telling = not isinstance(turn.frame, Filling) or (len(text.split()) > 3 and not any(map(str.isdigit, text)))
-    if telling and not turn.state.locale_chosen and (locale := turn.knowledge.matcher.language(text)):
+    if telling and not turn.state.locale_chosen and (locale := turn.knowledge.matcher.language(text[:LANGUAGE_LIMIT])):
         turn.remember(locale=locale)
     if not text.strip():
         turn.say(turn.phrase("message.empty"), menu.menu_offers(turn))
@@ -230,7 +231,7 @@ def hear(turn: Turn, text: str) -> None:
     if not isinstance(frame, Contact):
         answer.ask(turn, text)
         return
-    if fold(text) in {fold(word) for word in turn.knowledge.texts.label("contact.skip_words", turn.locale).split("|")}:
+    if fold(text) in folded_words(turn.knowledge.texts.label("contact.skip_words", turn.locale)):
         contact.skip(turn)
         return
     verdict = turn.knowledge.matcher.match(text)
@@ -250,7 +251,7 @@ def typed_choice(state: State, text: str) -> Offer | None:
     offers, typed = state.prompts[-1].offers, fold(text)
     if typed.isdecimal() and len(typed) <= 2:
         return offers[int(typed) - 1] if 1 <= int(typed) <= len(offers) and not offers[int(typed) - 1].aside else None
-    return next((offer for offer in offers if offer.label and fold(offer.label) == typed), None)
+    return next((offer for offer in offers if offer.label and folded(offer.label) == typed), None)
 
 
 def press(turn: Turn, key: str) -> None:
@@ -276,7 +277,7 @@ def act(turn: Turn, offer: Offer, about: str) -> None:
         case "unhelpful":
             answer.unhelpful(turn, offer.argument)
         case "person":
-            contact.begin(turn, "person")
+            contact.begin(turn)
         case "ticket":
             form.begin(turn, "ticket")
         case "skip" if isinstance(turn.frame, Contact):
@@ -301,7 +302,7 @@ def obey(turn: Turn, command: CommandGiven) -> None:
         case "language":
             menu.ask_language(turn)
         case "person":
-            contact.begin(turn, "person")
+            contact.begin(turn)
         case "ticket":
             form.begin(turn, "ticket")
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, Union, get_args, get_origin
@@ -75,6 +75,9 @@ class Field:
     """One field as read from the model: plain data, and the check of its type."""
 
     def __init__(self, name: str, ask: Ask, annotation: Any, metadata: Sequence[Any]) -> None:
+        self.when = _plain(ask.when)
+        self.must = None if isinstance(ask.required, bool) else _plain(ask.required)
+        self.named = frozenset(name for name, _ in (*self.when, *(self.must or ())))
         bare = _bare(annotation)
         plain = get_args(bare)[0] if get_origin(bare) is Annotated else bare
         self.name = name
@@ -117,6 +120,10 @@ class Field:
             raise Wrong("form.unclear", typed=str(raw)[:60]) from None
 
 
+def _plain(condition: Condition) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((name, wanted if isinstance(wanted, tuple) else (wanted,)) for name, wanted in condition.items())
+
+
 def _bare(annotation: Any) -> Any:
     """`X | None` is X: that a field may be left empty is the form's matter."""
     if get_origin(annotation) in (Union, UnionType):
@@ -157,12 +164,12 @@ class Form:
             if len(asks) != 1:
                 raise ValueError(f"{id}.{name} needs one Ask")
             ask, earlier = asks[0], {field.name for field in fields}
-            named = {*ask.when, *(ask.required if not isinstance(ask.required, bool) else ())}
-            if not named <= earlier:
-                raise ValueError(f"{id}.{name} depends on {sorted(named - earlier)}, which do not come before it")
+            field = Field(name, ask, info.annotation, [item for item in info.metadata if not isinstance(item, Ask)])
+            if not field.named <= earlier:
+                raise ValueError(f"{id}.{name} depends on {sorted(field.named - earlier)}, which do not come before it")
             if (ask.when or ask.required is not True) and info.is_required():
                 raise ValueError(f"{id}.{name} may be left empty, so it needs a default in the model")
-            fields.append(Field(name, ask, info.annotation, [item for item in info.metadata if not isinstance(item, Ask)]))
+            fields.append(field)
         if set(self.changes) - set(range(1, version)):
             raise ValueError(f"{id}: changes lead from versions before {version}")
         self.fields = tuple(fields)
@@ -198,16 +205,17 @@ class Form:
 
     # --- what applies ---
 
-    def outline(self, answers: Answers) -> Iterator[tuple[Field, bool]]:
+    def outline(self, answers: Answers) -> list[tuple[Field, bool]]:
         """The fields that apply, in order, and whether each must be answered."""
+        applying: list[tuple[Field, bool]] = []
         standing: dict[str, Any] = {}
         for field in self.fields:
-            if not _holds(field.ask.when, standing):
+            if field.when and not _holds(field.when, standing):
                 continue
-            required = field.ask.required
-            yield field, required if isinstance(required, bool) else _holds(required, standing)
-            if answers.get(field.name) is not None:
-                standing[field.name] = answers[field.name]
+            applying.append((field, field.ask.required is True if field.must is None else _holds(field.must, standing)))
+            if (value := answers.get(field.name)) is not None:
+                standing[field.name] = value
+        return applying
 
     def missing(self, answers: Answers) -> list[str]:
         """Fields still to be asked, in order."""
@@ -234,13 +242,15 @@ class Form:
         """
         applying = {field.name for field, _ in self.outline(answers)}
         pages: list[list[Field]] = [[]]
+        here: set[str] = set()
         for field in self.fields:
-            here = {each.name for each in pages[-1]}
-            named = {*field.ask.when, *(field.ask.required if not isinstance(field.ask.required, bool) else ())}
-            if here & named or (field.name in applying and len(pages[-1]) == PAGE):
+            applies = field.name in applying
+            if (applies and len(here) == PAGE) or not here.isdisjoint(field.named):
                 pages.append([])
-            if field.name in applying:
+                here = set()
+            if applies:
                 pages[-1].append(field)
+                here.add(field.name)
         return [page for page in pages if page]
 
     # --- answers ---
@@ -301,8 +311,11 @@ class Form:
         return name if name in self.by_name else ""
 
 
-def _holds(condition: Condition, standing: Mapping[str, Any]) -> bool:
-    return all(standing.get(name) in (wanted if isinstance(wanted, tuple) else (wanted,)) for name, wanted in condition.items())
+def _holds(condition: tuple[tuple[str, tuple[str, ...]], ...], standing: Mapping[str, Any]) -> bool:
+    for name, wanted in condition:  # noqa: SIM110 - this runs dozens of times a turn, and a generator costs thrice as much
+        if standing.get(name) not in wanted:
+            return False
+    return True
 
 
 def _blank(raw: Any) -> bool:

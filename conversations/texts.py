@@ -6,6 +6,7 @@ import string
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from gettext import c2py
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -20,8 +21,24 @@ T = TypeVar("T")
 
 def fold(text: str) -> str:
     """`text` without case, accents and outer punctuation: how labels are compared."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in plain if not unicodedata.combining(c)).strip(" \t\n.!?¡¿,:;)(")
+    plain = (
+        text.lower()
+        if text.isascii()
+        else "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
+    )
+    return plain.strip(" \t\n.!?¡¿,:;)(")
+
+
+@lru_cache(maxsize=4096)
+def folded(label: str) -> str:
+    """`fold` of one of our own labels, which come again and again; a customer's words are not to be kept in a cache."""
+    return fold(label)
+
+
+@lru_cache(maxsize=256)
+def folded_words(words: str) -> frozenset[str]:
+    """`fold` of each of a phrase's alternatives, which | parts."""
+    return frozenset(map(fold, words.split("|")))
 
 
 class Catalogue(Struct, frozen=True):

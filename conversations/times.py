@@ -56,6 +56,9 @@ def read_day(text: str, occasion: Occasion) -> str:
     return _Reader(text, occasion).day()
 
 
+_NAMED_ZONE = re.compile(r"hora|time|cet|penins|europe/madrid")
+
+
 class _Clock(NamedTuple):
     hour: int
     minute: int
@@ -158,8 +161,8 @@ class _Reader:
         return duration(inner)
 
     def take_zone(self) -> None:
-        for pattern, zone in words.ZONES.items():
-            if self.take(re.compile(rf"\b(?:{pattern})\b")):
+        for pattern, zone in words.ZONES if _NAMED_ZONE.search(self.rest) else ():
+            if self.take(pattern):
                 self.zone = zone
                 return
         if words.UNCLEAR_ZONES.search(self.rest):

@@ -118,7 +118,7 @@ OFFSETS: Mapping[str, str] = {
 """Abbreviations that one zone only is called by here. CST and IST mean several and are asked about."""
 UNCLEAR_ZONES = re.compile(r"\b(?:cst|ist|(?:mi )?hora local|(?:my )?local time|my time(?: ?zone)?|mi hora|mi zona)\b")
 
-ZONES: Mapping[str, str] = {
+_ZONES: Mapping[str, str] = {
     "europe/madrid": "Europe/Madrid",
     "(?:hora )?peninsular|hora (?:de )?(?:madrid|espana|espanola)|(?:madrid|spanish|spain) time|cet ?/ ?cest|cest ?/ ?cet": "Europe/Madrid",
     "hora central europea|central european (?:summer )?time|hora de (?:paris|berlin|roma)|(?:paris|berlin|rome) time": "Europe/Paris",
@@ -136,6 +136,7 @@ ZONES: Mapping[str, str] = {
     "hora del pacifico|pacific time": "America/Los_Angeles",
     "hora de moscu|moscow time": "Europe/Moscow",
 }
+ZONES = tuple((re.compile(rf"\b(?:{pattern})\b"), zone) for pattern, zone in _ZONES.items())
 """How people call a zone, as patterns on folded text."""
 
 FILLERS = frozenset(

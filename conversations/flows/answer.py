@@ -47,7 +47,7 @@ def give(turn: Turn, topic: Topic) -> None:
         case "language":
             menu.ask_language(turn, words)
         case "person":
-            contact.begin(turn, "person", words)
+            contact.begin(turn, words)
         case "ticket":
             form.begin(turn, "ticket", words)
         case _:

@@ -13,10 +13,10 @@ from conversations.flows import menu
 from conversations.flows.asking import Asking
 from conversations.flows.contact import number_of
 from conversations.flows.stack import find, put_aside
-from conversations.forms import Field
+from conversations.forms import Field, Merged
 from conversations.model import Attachment, Contact, Doc, Filling, Idle, Offer
 from conversations.moments import HOUR
-from conversations.texts import fold, join
+from conversations.texts import fold, folded, folded_words, join
 from conversations.turn import Turn
 from conversations.values import Occasion, Wrong
 from conversations.wording import Wording
@@ -35,9 +35,12 @@ FILES_KEPT = 10
 class Lead(Asking):
     """One turn of filling in: takes what came, and goes where it leads."""
 
-    def take(self, partial: Mapping[str, Any], send: bool = False) -> None:
+    def merge(self, partial: Mapping[str, Any]) -> Merged:
+        return self.form.merge(self.filling.answers, partial, self.occasion, self.wording)
+
+    def take(self, partial: Mapping[str, Any], send: bool = False, merged: Merged | None = None) -> None:
         """Merge what came, by whatever way, and go on; what could not be taken is asked for again, and stays as it was."""
-        merged = self.form.merge(self.filling.answers, partial, self.occasion, self.wording)
+        merged = merged or self.merge(partial)
         self.put(answers=merged.answers, held="")
         lead = self.noted(merged, partial)
         if merged.wrong:
@@ -89,9 +92,10 @@ class Lead(Asking):
         return ""
 
     def try_answer(self, field: Field, text: str) -> str:
-        wrong = self.form.merge(self.filling.answers, {field.name: text}, self.occasion, self.wording).wrong.get(field.name)
+        merged = self.merge({field.name: text})
+        wrong = merged.wrong.get(field.name)
         if wrong is None or wrong.near:
-            self.take({field.name: text})
+            self.take({field.name: text}, merged=merged)
         elif topic := self.known(text):
             return topic
         else:
@@ -119,12 +123,12 @@ class Lead(Asking):
             "skip": texts.label("form.skip_words", locale),
             "send": texts.label("form.send_words", locale),
         }
-        return next((command for command, words in ways.items() if typed in {fold(word) for word in words.split("|")}), "")
+        return next((command for command, words in ways.items() if typed in folded_words(words)), "")
 
     def named(self, text: str) -> str:
         """The field whose label was typed, perhaps after a word such as *change*."""
         typed = fold(text)
-        labels = {field.name: fold(self.wording.label(field)) for field, _ in self.form.outline(self.filling.answers)}
+        labels = {field.name: folded(self.wording.label(field)) for field, _ in self.form.outline(self.filling.answers)}
         exact = [name for name, label in labels.items() if label == typed]
         ending = [name for name, label in labels.items() if typed.endswith(f" {label}") and len(typed.split()) - len(label.split()) <= 3]
         found = exact or ending

@@ -33,6 +33,9 @@ FIRST_REPLY = "first_reply_minutes"
 """The fact that says how soon the first reply is promised."""
 
 
+PHRASES: Mapping[str, frozenset[str]] = {"email.unclear": frozenset({"typed"})}
+
+
 def read_email(text: str, occasion: Occasion) -> str:
     """An e-mail address. Raises Wrong."""
     found = EMAIL.search(text[:200])
