@@ -16,9 +16,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import bot  # noqa: F401  (before anything loads NumPy: it settles how many threads there are)
+
+# isort: split
 import numpy as np
 
-import bot  # noqa: F401  (before anything loads NumPy: it settles how many threads there are)
 from bot.content import snapshot
 from bot.content_check import read
 from conversations.answers import Answers, Phrase, learn

@@ -13,6 +13,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import bot  # noqa: F401  (before anything loads NumPy: it settles how many threads there are)
+
+# isort: split
 import numpy as np
 from numpy.typing import NDArray
 

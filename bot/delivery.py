@@ -32,7 +32,10 @@ SENDERS = 16
 """Conversations served at the same time on such a platform."""
 
 LEASE_MS = 60_000
-"""Longer than any one call may take; after it another node takes the message for abandoned."""
+"""Longer than any one call may take: after it another node takes the message for abandoned, and sends it."""
+
+LEASE_IDEMPOTENT_MS = 10_000
+"""Where a second send does no harm, a dead node's messages need not wait so long."""
 
 LEASE_ALONE_MS = 86_400_000
 """Where there is no other node nobody can abandon a message but this process, and its next start takes over at once."""
@@ -77,8 +80,8 @@ class Lane:
         self._clock = clock
         self._counted = {name: metrics.deliveries.labels(adapter.name, name) for name in OUTCOMES}
         self._log = log
-        self._lease_ms = LEASE_ALONE_MS if alone else LEASE_MS
         idempotent = adapter.capabilities.idempotent_send
+        self._lease_ms = LEASE_ALONE_MS if alone else LEASE_IDEMPOTENT_MS if idempotent else LEASE_MS
         self._capacity = IN_FLIGHT if idempotent else 1
         self._senders = SENDERS if idempotent else 1
         self._linger_ms = LINGER_MS if idempotent else 0

@@ -24,7 +24,7 @@ from conversations.flows import answer, contact, form, menu, ticket
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, Filling, Offer, State
 from conversations.texts import fold as fold
-from conversations.texts import folded, folded_words
+from conversations.texts import folded_label, folded_words
 from conversations.turn import Guide, Turn
 
 GUIDES: Mapping[str, Guide] = {"ticket": ticket.GUIDE}
@@ -251,7 +251,7 @@ def typed_choice(state: State, text: str) -> Offer | None:
     offers, typed = state.prompts[-1].offers, fold(text)
     if typed.isdecimal() and len(typed) <= 2:
         return offers[int(typed) - 1] if 1 <= int(typed) <= len(offers) and not offers[int(typed) - 1].aside else None
-    return next((offer for offer in offers if offer.label and folded(offer.label) == typed), None)
+    return next((offer for offer in offers if offer.label and folded_label(offer.label) == typed), None)
 
 
 def press(turn: Turn, key: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,20 +20,19 @@ Values = Mapping[str, str | int]
 T = TypeVar("T")
 
 
+_COMBINING = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f]+")
+
+
 def fold(text: str) -> str:
     """`text` without case, accents and outer punctuation: how labels are compared."""
-    plain = (
-        text.lower()
-        if text.isascii()
-        else "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(c))
-    )
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = _COMBINING.sub("", unicodedata.normalize("NFKD", plain))
     return plain.strip(" \t\n.!?¡¿,:;)(")
 
 
-@lru_cache(maxsize=4096)
-def folded(label: str) -> str:
-    """`fold` of one of our own labels, which come again and again; a customer's words are not to be kept in a cache."""
-    return fold(label)
+folded_label = lru_cache(maxsize=4096)(fold)
+"""For the desk's own words only: the same few come with every turn, and what customers wrote is not to be kept in a cache."""
 
 
 @lru_cache(maxsize=256)

@@ -9,7 +9,7 @@ from typing import Any
 from conversations.forms import Field, Form
 from conversations.knowledge import Knowledge, Listed
 from conversations.model import Attachment, Doc, Input, Option, Sheet
-from conversations.texts import fold, folded, join
+from conversations.texts import fold, folded_label, join
 
 LABEL_LIMIT = 45
 """Characters of a label that every native form can show."""
@@ -53,7 +53,7 @@ class Wording:
         typed = fold(raw)
         if not typed or len(raw) > 100:
             return None
-        labels = {value: {folded(label) for label in self._labels(field, value)} for value in values}
+        labels = {value: {folded_label(label) for label in self._labels(field, value)} for value in values}
         same = [value for value, ways in labels.items() if typed in ways]
         if not same and len(typed) > 2:
             same = [value for value, ways in labels.items() if any(way.startswith(typed) for way in ways)]
@@ -64,7 +64,7 @@ class Wording:
                 words = [word for word in typed.split() if len(word) >= STEM]
                 same = [value for value in values if words and all(map(_stems(labels[value]), words))]
             if not same and words:
-                same = [value for value in values if all(map(_stems({folded(hint) for hint in self._hints(field, value)}), words))]
+                same = [value for value in values if all(map(_stems({folded_label(hint) for hint in self._hints(field, value)}), words))]
         return same[0] if len(same) == 1 else None
 
     def shown(self, field: Field, value: Any) -> str:

@@ -78,7 +78,8 @@ def _on_sqlite(address: URL, unit: Any) -> Any:
         with engine.begin() as connection:
             return unit(connection)
     except Exception as error:
-        raise explained(error) from error.__cause__
+        told = explained(error)
+        raise told from told.__cause__
     finally:
         engine.dispose()
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from storage import statements
 from storage.rows import Due, Outcome
-from storage.statements import CANCELLED, DUE, FAILED, SENDING, SENT, rows
+from storage.statements import CANCELLED, DUE, FAILED, SENDING, SENT, names, rows
 
 __all__ = ["CANCELLED", "DUE", "FAILED", "SENDING", "SENT", "OutboxCounts", "claim_due", "counts", "mark", "next_due_at", "recover"]
 
@@ -35,12 +35,14 @@ def claim_due(conn: Connection, node: str, now: int, lease_ms: int, limit: int, 
     pulls its less urgent predecessors along. A failed message holds nobody up. `platforms`: only these.
     """
     st = statements.of(conn)
-    asked = {"now": now, "limit": limit}
+    asked: dict[str, int | str] = {"now": now, "limit": limit}
     if platforms is None:
-        found = conn.execute(st.claim_due, asked).all()
+        found = [conn.execute(st.claim_due, asked).all()]
     else:
-        found = [row for name in platforms for row in conn.execute(st.claim_due_of, {**asked, "platform": name}).all()]
-    lines = {conversation: list(line) for conversation, line in groupby(found, key=_CONVERSATION)}
+        asked["platforms"] = names(platforms)
+        found = [conn.execute(st.claim_due_of, {**asked, "platform": name}).all() for name in platforms]
+    # A conversation that several platforms brought up is brought up whole each time.
+    lines = {conversation: list(line) for some in found for conversation, line in groupby(some, key=_CONVERSATION)}
     ranked: list[tuple[tuple[int, int], Due]] = []
     for line in lines.values():
         ready = []

@@ -39,7 +39,6 @@ metadata = MetaData(
     naming_convention={
         "pk": "%(table_name)s_pkey",
         "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(table_name)s_%(constraint_name)s",
     }
 )
 
@@ -138,7 +137,7 @@ outbox = Table(
     Column("error", Text),
     # The primary key is also the second line of defence against a turn that is applied twice.
     PrimaryKeyConstraint("shard", "conversation", "version", "ord"),
-    CheckConstraint("ord BETWEEN 0 AND 998", name="ord"),  # or the transcript's cursors would run into the next version
+    CheckConstraint("ord BETWEEN 0 AND 998", name="outbox_ord"),  # or the transcript's cursors would run into the next version
     _partial("outbox_due", "platform", "priority", "next_at", where="status = 0"),
     _partial("outbox_unsent", "shard", "conversation", "version", "ord", where="status < 2"),
     _partial("outbox_sending", "lease_until", where="status = 1"),

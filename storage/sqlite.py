@@ -28,7 +28,7 @@ BUSY_SECONDS = 5.0
 OLDEST = (3, 37)
 """STRICT tables."""
 
-_PRAGMAS = ("busy_timeout=5000", "foreign_keys=ON", "temp_store=MEMORY")
+_PRAGMAS = ("foreign_keys=ON", "temp_store=MEMORY")
 _WRITER = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-16000", "wal_autocheckpoint=2000", "journal_size_limit=67108864")
 _READER = ("cache_size=-2000", "query_only=ON")
 
@@ -181,7 +181,8 @@ class SqliteDatabase:
             async with self._readers.connect() as connection:
                 return await connection.run_sync(unit)
         except Exception as error:
-            raise explained(error) from error.__cause__
+            told = explained(error)
+            raise told from told.__cause__
 
     async def close(self) -> None:
         self._closed = True
@@ -245,9 +246,10 @@ class SqliteDatabase:
             self._connection = await self._writer.connect()
         try:
             return await self._connection.run_sync(transaction)
-        except DBAPIError:
-            # A fresh connection costs little, and whatever state this one is left in is not worth trusting.
-            await self._let_go()
+        except Exception as error:
+            if isinstance(explained(error), Unavailable):
+                # Whatever state this connection is left in is not worth trusting. A new one also finds a file that was put in place.
+                await self._let_go()
             raise
 
     async def _let_go(self) -> None:

@@ -59,6 +59,11 @@ def rows(values: Iterable[tuple[Any, ...]]) -> dict[str, str]:
     return {"rows": _encode(list(values)).decode()}
 
 
+def names(values: Sequence[str]) -> str:
+    """The parameter for a set of strings."""
+    return _encode(list(values)).decode()
+
+
 def _is(column: ColumnElement[Any], value: int) -> ColumnElement[bool]:
     return column == literal_column(str(value))
 
@@ -80,10 +85,9 @@ class Many:
             raise AssertionError(f"{compiled} takes {compiled.positiontup}")
         self._sql = str(compiled)
 
-    def __call__(self, conn: Connection, values: Sequence[tuple[Any, ...]]) -> None:
-        """Writes the rows, in their order; nothing for none."""
-        if values:
-            conn.exec_driver_sql(self._sql, list(values))
+    def __call__(self, conn: Connection, values: Sequence[tuple[Any, ...]]) -> int:
+        """Writes the rows, in their order; nothing for none. Returns how many it touched, or -1 where the driver does not tell."""
+        return conn.exec_driver_sql(self._sql, list(values)).rowcount if values else 0
 
 
 class Statements:
@@ -124,6 +128,12 @@ class Statements:
         """Whether the key is among the rows of the JSON parameter."""
         given = self._given(**{f"k{i}": column.type for i, column in enumerate(key)})
         return (tuple_(*key) if len(key) > 1 else key[0]).in_(select(given))
+
+    def _names(self, parameter: str) -> ColumnElement[Any]:
+        """The strings of a JSON parameter, to be selected from."""
+        names = bindparam(parameter, type_=String)
+        each = func.json_each(names) if self._sqlite else func.json_array_elements_text(cast(names, JSON))
+        return each.table_valued("value").c.value
 
     def _many(self, statement: Insert | Update | Delete, *names: str) -> Many:
         return Many(statement, self._dialect, *names)
@@ -346,7 +356,7 @@ class Statements:
         if only == "blocked":
             blocked = [_is(other.c.status, SENDING), other.c.next_at > bindparam("now", type_=BigInteger)]
             if of_platform:
-                blocked.append(other.c.platform != bindparam("platform"))
+                blocked.append(other.c.platform.not_in(select(self._names("platforms"))))
             conditions.append(or_(*blocked))
         return exists().where(*conditions)
 

@@ -43,9 +43,11 @@ def accept(conn: Connection, events: Sequence[NewEvent], now: int) -> list[Store
     places = _places(conn, st, events, now)
     first = {(event.address, event.key): event for event in reversed(events)}
     new = sorted((*places[event.address], event.id, "customer", event.key, event.payload, event.received_at) for event in first.values())
-    st.add_events(conn, new)
-    # Under our own id it is ours, whoever stored it: the same unit run a second time still calls it fresh.
-    fresh = {id for (id,) in conn.execute(st.find_events, rows(row[:3] for row in new)).all()}
+    if st.add_events(conn, new) == len(new):
+        fresh = {event.id for event in first.values()}
+    else:
+        # Under our own id it is ours, whoever stored it: the same unit run a second time still calls it fresh.
+        fresh = {id for (id,) in conn.execute(st.find_events, rows(row[:3] for row in new)).all()}
     wake(conn, {(shard, conversation) for shard, conversation, id, *_ in new if id in fresh}, now)
     stored = []
     for event in events:

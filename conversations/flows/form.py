@@ -16,7 +16,7 @@ from conversations.flows.stack import find, put_aside
 from conversations.forms import Field, Merged
 from conversations.model import Attachment, Contact, Doc, Filling, Idle, Offer
 from conversations.moments import HOUR
-from conversations.texts import fold, folded, folded_words, join
+from conversations.texts import fold, folded_label, folded_words, join
 from conversations.turn import Turn
 from conversations.values import Occasion, Wrong
 from conversations.wording import Wording
@@ -128,7 +128,7 @@ class Lead(Asking):
     def named(self, text: str) -> str:
         """The field whose label was typed, perhaps after a word such as *change*."""
         typed = fold(text)
-        labels = {field.name: folded(self.wording.label(field)) for field, _ in self.form.outline(self.filling.answers)}
+        labels = {field.name: folded_label(self.wording.label(field)) for field, _ in self.form.outline(self.filling.answers)}
         exact = [name for name, label in labels.items() if label == typed]
         ending = [name for name, label in labels.items() if typed.endswith(f" {label}") and len(typed.split()) - len(label.split()) <= 3]
         found = exact or ending

@@ -16,8 +16,9 @@ from tests.crash.victim import Victim
 
 CHATS = 30
 AHEAD = 6
-"""Messages of one chat that may be under way at once: enough for order to matter."""
+"""Messages of one chat that may be unanswered at once: enough for order to matter, and no more than can be caught up with."""
 
+LOOK_SECONDS = 0.02
 SETTLE_SECONDS = 60.0
 
 
@@ -29,8 +30,8 @@ class Feed:
         self._said: dict[str, int] = dict.fromkeys((f"chat{n}" for n in range(CHATS)), 0)
         self._pending: dict[str, dict[str, str]] = {chat: {} for chat in self._said}
         self._acknowledged: list[tuple[str, str]] = []
+        self._answered: dict[str, set[str]] = {chat: set() for chat in self._said}
         self._line: asyncio.StreamWriter | None = None
-        self._silent = asyncio.Event()
         self.talking = True
         self.redelivered = 0
         self.port = 0
@@ -45,12 +46,16 @@ class Feed:
         self.port = server.sockets[0].getsockname()[1]
         return server
 
-    async def until_acknowledged(self) -> None:
-        """Say nothing new, and wait until everything said is acknowledged."""
-        self.talking = False
-        if any(self._pending.values()):
-            self._silent.clear()
-            await self._silent.wait()
+    @property
+    def settled(self) -> bool:
+        """Whether everything said is acknowledged and answered."""
+        return not any(self._pending.values()) and all(len(self._answered[chat]) == count for chat, count in self._said.items())
+
+    def hear(self, posts: list[dict[str, str]]) -> None:
+        """The platform was shown these; where that answers something, the chat goes on."""
+        for post in posts:
+            self._answered[post["chat"]].add(post["text"].partition(" ")[2])
+        self._talk()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._line = writer
@@ -69,7 +74,7 @@ class Feed:
 
     def _talk(self) -> None:
         for chat, pending in self._pending.items():
-            while self.talking and len(pending) < self._chance.randint(1, AHEAD):
+            while self.talking and self._said[chat] - len(self._answered[chat]) < self._chance.randint(1, AHEAD):
                 self._said[chat] += 1
                 id = f"{chat}-{self._said[chat]}"
                 pending[id] = chat
@@ -87,15 +92,35 @@ class Feed:
             # A platform may well deliver what it had an acknowledgement for, even long ago.
             self.redelivered += 1
             self._tell(*self._chance.choice(self._acknowledged[-200:]))
-        self._talk()
-        if not self.talking and not any(self._pending.values()):
-            self._silent.set()
+
+
+class Screen:
+    """What the platform was given so far: read on from where it was read to."""
+
+    def __init__(self, sink: Path) -> None:
+        self._sink = sink
+        self._read = 0
+
+    def news(self) -> list[dict[str, str]]:
+        if not self._sink.exists():
+            return []
+        with self._sink.open("rb") as file:
+            file.seek(self._read)
+            # A last line that a kill cut short was never given.
+            whole, end, _ = file.read().rpartition(b"\n")
+        self._read += len(whole) + len(end)
+        return [json.loads(line) for line in whole.splitlines()]
+
+    async def watch(self, feed: Feed, end: asyncio.Event) -> None:
+        while not end.is_set():
+            feed.hear(self.news())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(end.wait(), LOOK_SECONDS)
 
 
 def shown(sink: Path) -> list[dict[str, str]]:
-    """What the platform was given, in order. A last line that a kill cut short was never given."""
-    lines = sink.read_bytes().split(b"\n") if sink.exists() else []
-    return [json.loads(line) for line in lines[:-1]]
+    """All that the platform was given, in order."""
+    return Screen(sink).news()
 
 
 def compare(said: dict[str, int], posts: list[dict[str, str]]) -> tuple[int, int, int, int]:
@@ -129,17 +154,23 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
     feed = Feed(chance)
     server = await feed.open()
     victim = Victim(["-m", "tests.crash.desk", str(folder), str(feed.port)], {}, folder)
+    sink, end = folder / "sent.jsonl", asyncio.Event()
+    watching = asyncio.create_task(Screen(sink).watch(feed, end))
     while victim.kills < kills:
         await victim.live_and_die(chance)
+    feed.talking = False
     process = await victim.start()
     await victim.wait_until_up(process)
-    async with asyncio.timeout(SETTLE_SECONDS):
-        await feed.until_acknowledged()
-    # The drain of a gentle stop sends what is still due.
+    for _ in range(round(SETTLE_SECONDS / LOOK_SECONDS)):
+        if feed.settled:
+            break
+        await asyncio.wait((watching,), timeout=LOOK_SECONDS)
+    end.set()
+    await watching
     code = await victim.stop(process)
     if code != 0:
         raise RuntimeError(f"the desk did not stop cleanly: exit code {code}")
     server.close()
-    lost, doubled, reordered, repeated = compare(feed.said, shown(folder / "sent.jsonl"))
+    lost, doubled, reordered, repeated = compare(feed.said, shown(sink))
     seconds = time.monotonic() - began
     return Found("memory", victim.kills, sum(feed.said.values()), feed.redelivered, lost, doubled, reordered, repeated, seconds)

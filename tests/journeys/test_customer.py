@@ -59,6 +59,7 @@ async def test_it_goes_on_where_it_was_after_a_restart(street: Opening) -> None:
         [greeting] = await here.until("ana", 1)
         here.say("ana", "quiero hablar con una persona")
         await here.until("ana", 2)
+        assert await here.pipeline.drain(here.supervisor, 10)
     async with street() as here:
         # The platform, too, has forgotten what it had delivered.
         here.say("ana", "hola", "m-first")
