@@ -169,7 +169,7 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
             hint_language(turn, event.locale)
             text = masked(turn, event.text)
             if event.files:
-                form.keep_files(turn, event.files)
+                form.keep_files(turn, event.files, alone=not text.strip())
             if text.strip() or not event.files:
                 hear(turn, text)
         case FormAnswered():

@@ -193,21 +193,18 @@ class Lead(Asking):
         self.turn.pop()
         self.guide.send(self.turn, self.filling, answers)
 
-    def keep_files(self, files: tuple[Attachment, ...]) -> None:
-        """Files may come at any question."""
+    def keep_files(self, files: tuple[Attachment, ...]) -> Doc:
+        """Files may come at any question. Returns what is to be said about them."""
         field = next((field for field in self.form.fields if field.kind == "files"), None)
         if field is None:
-            self.again(self.turn.phrase("form.no_files"))
-            return
-        held = self.filling.answers.get(field.name) or []
-        value = [*held, *(to_builtins(file) for file in files)]
+            return self.turn.phrase("form.no_files")
+        value = [*(self.filling.answers.get(field.name) or []), *(to_builtins(file) for file in files)]
         try:
             kept = self.form.check(field.name, value, self.occasion, self.wording)
         except Wrong as wrong:
-            self.again(self.told(wrong))
-            return
+            return self.told(wrong)
         self.put(answers={**self.filling.answers, field.name: kept})
-        self.again(self.turn.phrase("form.files_kept", n=len(kept)))
+        return self.turn.phrase("form.files_kept", n=len(kept))
 
 
 # --- what the engine and other flows call ---
@@ -307,14 +304,19 @@ def go_on(turn: Turn) -> None:
     lead.again(turn.phrase("form.resumed") if silent else turn.phrase("form.again"))
 
 
-def keep_files(turn: Turn, files: tuple[Attachment, ...]) -> None:
-    """Files came with a message: into the form if one is under way, else they are kept for whatever comes of it."""
+def keep_files(turn: Turn, files: tuple[Attachment, ...], alone: bool) -> None:
+    """Files came with a message: into the form under way, else they are kept for what comes of it. `alone`: nothing was written."""
     if isinstance(turn.frame, Filling):
-        lead_of(turn).keep_files(files)
+        lead = lead_of(turn)
+        told = lead.keep_files(files)
+        if alone:
+            lead.again(told)
+        else:
+            turn.say(told)
         return
     turn.remember(files=(*turn.state.files, *files)[-FILES_KEPT:])
-    if not isinstance(turn.frame, Contact):
-        turn.say(turn.phrase("form.files_kept", n=len(turn.state.files)), menu.ways_out(turn))
+    ways = menu.ways_out(turn) if alone and not isinstance(turn.frame, Contact) else ()
+    turn.say(turn.phrase("form.files_kept", n=len(turn.state.files)), ways)
 
 
 def refresh(turn: Turn) -> None:
