@@ -71,6 +71,36 @@ class OpenTicket(Struct, frozen=True, tag="open_ticket"):
     email: str = ""
 
 
+class ChangeTicket(Struct, frozen=True, tag="change_ticket"):
+    """Bring a ticket from state `before` to `state`; nothing happens when it is not at `before`. `who` did it: customer, desk, or a name
+    in the team; `place` where, the conversation's own platform when empty. With `state` as `before` only the `note` is kept.
+    """
+
+    key: str
+    before: str
+    state: str
+    who: str
+    place: str = ""
+    note: str = ""
+
+
+class AddToTicket(Struct, frozen=True, tag="add_to_ticket"):
+    """Keep what was written to a ticket after it was opened."""
+
+    key: str
+    author: Literal["customer", "team"]
+    text: str
+    name: str = ""
+    files: tuple[Attachment, ...] = ()
+
+
+class RateTicket(Struct, frozen=True, tag="rate_ticket"):
+    """How satisfied the customer was, 1 to 5. The last word counts."""
+
+    key: str
+    rating: int
+
+
 class CountOutcome(Struct, frozen=True, tag="count_outcome"):
     """What became of a question, for the metrics: never holds what was asked."""
 
@@ -78,4 +108,4 @@ class CountOutcome(Struct, frozen=True, tag="count_outcome"):
     topic: str = ""
 
 
-Effect = Say | SetTimer | CancelTimer | RecordRequest | AmendRequest | OpenTicket | CountOutcome
+Effect = Say | SetTimer | CancelTimer | RecordRequest | AmendRequest | OpenTicket | ChangeTicket | AddToTicket | RateTicket | CountOutcome

@@ -232,7 +232,32 @@ class Filling(Struct, frozen=True, omit_defaults=True, tag="filling"):
     at: int = 0
 
 
-Frame = Idle | Contact | Filling
+class Replying(Struct, frozen=True, omit_defaults=True, tag="replying"):
+    """What is said next belongs to the ticket `key`. `asked`: its reply was asked for; else the team has just written, and a question
+    to the desk may come first. `until` (epoch ms) is when that has been too long ago.
+    """
+
+    key: str
+    until: int
+    asked: bool = False
+
+
+Frame = Idle | Contact | Filling | Replying
+
+
+class OwnTicket(Struct, frozen=True, omit_defaults=True):
+    """One of the conversation's tickets, as far as the talk with the customer needs it. `state` is conversations.tickets.TicketState;
+    `last` how the team's newest reply begins; `rating` 1 to 5, 0 when there is none.
+    """
+
+    key: str
+    number: str
+    title: str
+    state: str = "new"
+    opened_at: int = 0
+    last: str = ""
+    rating: int = 0
+
 
 SCHEMA = 1
 
@@ -242,7 +267,8 @@ class State(Struct, frozen=True, omit_defaults=True):
 
     `question` and `topic` are the last question and what it was answered with; `misses` counts questions in a row without an answer;
     `asked_at` is when the question was put (epoch ms). `request` and `number` are of the last recorded request, `ticket` and
-    `ticket_number` of the last ticket opened. `draft` is a form that was put aside. `files` came outside any form. `name` and `email` are
+    `ticket_number` of the last ticket opened. `draft` is a form that was put aside. `files` came outside any form. `tickets` are those not
+    closed and the last that were, oldest first. `name` and `email` are
     proven, never merely typed.
     """
 
@@ -263,5 +289,6 @@ class State(Struct, frozen=True, omit_defaults=True):
     ticket_number: str = ""
     draft: Filling | None = None
     files: tuple[Attachment, ...] = ()
+    tickets: tuple[OwnTicket, ...] = ()
     name: str = ""
     email: str = ""

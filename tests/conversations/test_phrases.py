@@ -21,7 +21,7 @@ def said() -> Iterator[tuple[str, frozenset[str]]]:
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in SAYS and call.args:
                 for id in ids(call.args[0]):
-                    yield id, frozenset(keyword.arg or "*" for keyword in call.keywords)
+                    yield id, frozenset(keyword.arg or "*" for keyword in call.keywords if keyword.arg != "aside")
 
 
 def ids(node: ast.expr) -> Iterator[str]:
