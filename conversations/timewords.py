@@ -251,9 +251,7 @@ def duration(text: str) -> int | None:
         elif token in ("par", "couple"):
             pending = 2
         elif token in UNITS:
-            if pending is None and (
-                total or token not in ("hora", "hour", "dia", "day", "minuto", "minute", "semana", "week", "mes", "month")
-            ):
+            if pending is None and (total or token not in SINGLE):
                 return None
             last, seen = UNITS[token], True
             total += last * (1 if pending is None else pending)
