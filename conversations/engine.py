@@ -18,9 +18,11 @@ from conversations.events import (
     FormAnswered,
     MessageReceived,
     Started,
+    TicketChanged,
+    TicketReplied,
     TimerFired,
 )
-from conversations.flows import answer, contact, form, menu, ticket
+from conversations.flows import answer, contact, form, menu, my_tickets, ticket
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, Filling, Offer, State
 from conversations.texts import fold as fold
@@ -38,9 +40,10 @@ DECLARED: Mapping[str, frozenset[str]] = {
     **money.PHRASES,
     **secrets.PHRASES,
     **ticket.PHRASES,
+    **my_tickets.PHRASES,
     **{phrase: frozenset() for guide in GUIDES.values() for phrase in guide.form.phrases},
 }
-"""Phrases that forms and the values in them are worded by, and what each is given."""
+"""Phrases that forms, the values in them and tickets are worded by, and what each is given."""
 
 PHRASES = frozenset(DECLARED) | frozenset(
     {
@@ -137,8 +140,8 @@ VALUES: Mapping[str, frozenset[str]] = {
     "help.text": frozenset({"desk"}),
     "menu.greeting": frozenset({"desk"}),
     "ticket.already": frozenset({"number"}),
-    "ticket.opened": frozenset({"number", "due"}),
-    "ticket.opened_high": frozenset({"number", "due"}),
+    "ticket.opened": frozenset({"number", "minutes", "due"}),
+    "ticket.opened_high": frozenset({"number", "minutes", "due"}),
     "ticket.reply_mail": frozenset({"email"}),
 }
 """What a phrase is given to fill its placeholders with; one that is not named is given nothing, and has only the desk's facts."""
@@ -167,13 +170,16 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
                 menu.greet(turn)
         case MessageReceived():
             hint_language(turn, event.locale)
-            text = masked(turn, event.text)
-            if event.files:
+            text = masked(turn, event.text, event.masked)
+            if event.files and not my_tickets.hear(turn, text, event.files):
                 form.keep_files(turn, event.files, alone=not text.strip())
-            if text.strip() or not event.files:
+                if text.strip():
+                    hear(turn, text)
+            elif not event.files:
                 hear(turn, text)
         case FormAnswered():
             hint_language(turn, event.locale)
+            warn(turn, event.masked)
             answers = {name: masked(turn, raw) if isinstance(raw, str) else raw for name, raw in event.answers.items()}
             form.receive(turn, msgspec.structs.replace(event, answers=answers))
         case ChoicePressed():
@@ -187,6 +193,12 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
         case TimerFired():
             if event.name == contact.TIMER:
                 contact.skip(turn)
+            elif event.name.startswith(my_tickets.TIMER):
+                my_tickets.fired(turn, event)
+        case TicketReplied():
+            my_tickets.replied(turn, event)
+        case TicketChanged():
+            my_tickets.changed(turn, event)
         case _:
             assert_never(event)
     if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):
@@ -194,12 +206,17 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     return Decision(turn.state, tuple(turn.effects))
 
 
-def masked(turn: Turn, text: str) -> str:
-    """`text` without the secrets in it; the customer is told why, and what to do now."""
+def masked(turn: Turn, text: str, before: tuple[str, ...] = ()) -> str:
+    """`text` without the secrets in it; the customer is told why, and what to do now, also of those hidden `before`."""
     text, kinds = secrets.mask(text)
-    for kind in kinds:
-        turn.say(turn.knowledge.texts.doc("secret." + kind, turn.locale))
+    warn(turn, tuple(dict.fromkeys((*before, *kinds))))
     return text
+
+
+def warn(turn: Turn, kinds: tuple[str, ...]) -> None:
+    for phrase in ("secret." + kind for kind in kinds):
+        if phrase in secrets.PHRASES:
+            turn.say(turn.knowledge.texts.doc(phrase, turn.locale))
 
 
 def hint_language(turn: Turn, hint: str) -> None:
@@ -225,7 +242,10 @@ def hear(turn: Turn, text: str) -> None:
         if topic := form.hear(turn, text):
             answer.give(turn, turn.knowledge.topics[topic])
         return
-    if contact.take_address(turn, text):
+    if fold(text) in folded_words(turn.knowledge.texts.label("ticket.list_words", turn.locale)):
+        my_tickets.show_all(turn)
+        return
+    if my_tickets.hear(turn, text) or contact.take_address(turn, text):
         return
     frame = turn.frame
     if not isinstance(frame, Contact):
@@ -282,6 +302,10 @@ def act(turn: Turn, offer: Offer, about: str) -> None:
             form.begin(turn, "ticket")
         case "skip" if isinstance(turn.frame, Contact):
             contact.skip(turn)
+        case "tickets":
+            my_tickets.show_all(turn)
+        case "my_ticket" | "ticket_reply" | "ticket_close" | "ticket_reopen" | "rate":
+            my_tickets.press(turn, offer.action, offer.argument)
         case "menu":
             menu.greet(turn)
         case "language":
@@ -305,5 +329,7 @@ def obey(turn: Turn, command: CommandGiven) -> None:
             contact.begin(turn)
         case "ticket":
             form.begin(turn, "ticket")
+        case "tickets":
+            my_tickets.show_all(turn)
         case _:
             menu.explain(turn)

@@ -109,7 +109,17 @@ class TimerFired(Happened, frozen=True, tag="timer"):
     due_at: int
 
 
-Event = Started | MessageReceived | ChoicePressed | CommandGiven | FormAnswered | CustomerIdentified | TicketReplied | TicketChanged | TimerFired
+Event = (
+    Started
+    | MessageReceived
+    | ChoicePressed
+    | CommandGiven
+    | FormAnswered
+    | CustomerIdentified
+    | TicketReplied
+    | TicketChanged
+    | TimerFired
+)
 
 encoder = msgspec.json.Encoder()
 decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

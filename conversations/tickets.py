@@ -80,19 +80,23 @@ def closes_at(facts: Mapping[str, str], resolved_at: int) -> int:
 
 _WORDS_AT_MOST = 8
 
-_THANKS = frozenset(
-    "gracias graciass grax thx ty thanks thank thankyou agradecido agradecida cheers"
-    " perfecto perfect genial great excelente excellent estupendo fantastico awesome solucionado resuelto solved resolved arreglado fixed".split()
+
+def _words(*lines: str) -> frozenset[str]:
+    return frozenset(word for line in lines for word in line.split())
+
+
+_THANKS = _words(
+    "gracias grax thx ty thanks thank thankyou agradecido agradecida cheers perfecto perfect genial great excelente excellent",
+    "estupendo fantastico awesome solucionado resuelto solved resolved arreglado fixed",
 )
 """One of these must be there."""
 
-_BESIDE = frozenset(
-    # es
-    "muchas muchisimas mil por todo toda la el tu su vuestra ayuda atencion rapidez respuesta a ti ustedes vosotros equipo ya esta"
-    " muy amable amables bien todo ok vale listo de nuevo un saludo saludos adios hasta luego buen dia buenas tardes noches y funciona eso es"
-    # en
-    " you very much so a lot many for all your the help support quick fast reply response it is now works working that s team everyone"
-    " good job well done okay and again bye have nice day ok yes si guys".split()
+_BESIDE = _words(
+    "muchas muchisimas mil por todo toda la el tu su vuestra ayuda atencion rapidez respuesta a ti ustedes vosotros equipo ya esta",
+    "muy amable amables bien todo ok vale listo de nuevo un saludo saludos adios hasta luego buen dia buenas tardes noches y",
+    "funciona eso es",
+    "you very much so a lot many for all your the help support quick fast reply response it is now works working that s team everyone",
+    "good job well done okay and again bye have nice day ok yes si guys",
 )
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from conversations.effects import CancelTimer
-from conversations.model import Contact, Filling, Idle
+from conversations.model import Contact, Filling, Idle, Replying
 from conversations.turn import Turn
 
 CONTACT_TIMER = "contact"
 
 
 def leave(turn: Turn) -> None:
-    """Stop asking for an address; what was recorded stays."""
+    """Stop waiting for an address or for a reply to a ticket; what was recorded stays."""
+    if isinstance(turn.frame, Replying):
+        turn.pop()
     if isinstance(turn.frame, Contact):
         turn.pop()
         turn.do(CancelTimer(CONTACT_TIMER))

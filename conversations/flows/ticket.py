@@ -14,12 +14,14 @@ from conversations.assets import find_assets, read_assets
 from conversations.assets import remarks as asset_remarks
 from conversations.diagnostics import recognise
 from conversations.effects import CountOutcome, OpenTicket
+from conversations.flows import my_tickets
 from conversations.flows.contact import EMAIL
 from conversations.forms import Ask, Condition, Form
 from conversations.mentions import find_time
-from conversations.model import Attachment, Filling
+from conversations.model import Attachment, Filling, OwnTicket
 from conversations.moments import MINUTE, Moment, clock_shown, day_shown, shown, typed
 from conversations.money import amount_shown, read_amount, read_invoice
+from conversations.tickets import promised_minutes
 from conversations.times import read_day, read_time
 from conversations.turn import Guide, Turn
 from conversations.values import Occasion, Remark, Wrong
@@ -29,9 +31,6 @@ SUBSTANCE = 15
 """Characters from which what was said before is worth being the description."""
 
 TITLE_LIMIT = 80
-FIRST_REPLY = "first_reply_minutes"
-"""The fact that says how soon the first reply is promised."""
-
 
 PHRASES: Mapping[str, frozenset[str]] = {"email.unclear": frozenset({"typed"})}
 
@@ -192,8 +191,10 @@ def send(turn: Turn, filling: Filling, answers: dict[str, Any]) -> None:
     """Open the ticket and say what happens next. The draft's key is the ticket's, so that it opens once however often it is sent."""
     state = turn.state
     high = answers.get("priority") == "high"
-    minutes = int(turn.knowledge.desk.facts.get(FIRST_REPLY, "0"))
+    department, priority = answers.get("department", ""), answers.get("priority", "regular")
+    minutes = promised_minutes(turn.knowledge.desk.facts, department, priority)
     due = turn.event.at + minutes * MINUTE
+    subject = title(turn, answers)
     email = state.email or answers.get("email", "")
     turn.do(CountOutcome("ticket", state.topic))
     turn.do(
@@ -203,9 +204,9 @@ def send(turn: Turn, filling: Filling, answers: dict[str, Any]) -> None:
             form=filling.form,
             version=filling.version,
             locale=turn.locale,
-            department=answers.get("department", ""),
-            priority=answers.get("priority", "regular"),
-            title=title(turn, answers),
+            department=department,
+            priority=priority,
+            title=subject,
             text=answers["details"],
             answers={name: value for name, value in answers.items() if name != "files"},
             files=tuple(Attachment(**file) for file in answers.get("files", ())),
@@ -216,8 +217,9 @@ def send(turn: Turn, filling: Filling, answers: dict[str, Any]) -> None:
         )
     )
     turn.remember(ticket=filling.key, ticket_number=filling.number, question="", asked_at=0, topic="", files=(), misses=0)
+    my_tickets.keep(turn, OwnTicket(filling.key, filling.number, subject, opened_at=turn.event.at))
     by = clock_shown(Moment(due, turn.knowledge.desk.time_zone), turn.locale)
-    opened = turn.phrase("ticket.opened_high" if high else "ticket.opened", number=filling.number, due=by)
+    opened = turn.phrase("ticket.opened_high" if high else "ticket.opened", number=filling.number, minutes=minutes, due=by)
     where = turn.phrase("ticket.reply_mail", email=email) if email else turn.phrase("ticket.reply_here")
     turn.say((*opened, *where))
 
