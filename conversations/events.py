@@ -46,7 +46,7 @@ class ChoicePressed(Happened, frozen=True, tag="choice"):
 
 
 class CommandGiven(Happened, frozen=True, tag="command"):
-    """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket."""
+    """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket, tickets."""
 
     name: str
     argument: str = ""
