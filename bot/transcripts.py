@@ -8,6 +8,7 @@ A transcript is a Markdown file. Lines before the first `>` are for people, but 
     > (opens the chat)    (says nothing)    (presses KEY)    (after 15 minutes)    (identified as SUBJECT NAME EMAIL)
     > (at 2026-11-22 14:30 +0100)    (sends photo.png)
     > (fills in NAME = VALUE; NAME = VALUE)    the native form, as it was drawn last; with `and sends` instead of `in`, to its end
+    > (Eva of the team writes TEXT)    (the team makes it STATE)    to the newest ticket
     a line of the reply, in order; `…` stands for any text
     [Label] … [Label]     the choices under it
     {set_timer contact}   an effect and a word in it
@@ -26,7 +27,18 @@ import msgspec
 from adapters.text import PLAIN
 from conversations.effects import CancelTimer, Effect, Say, SetTimer
 from conversations.engine import decide
-from conversations.events import ChoicePressed, CommandGiven, CustomerIdentified, Event, FormAnswered, MessageReceived, Started, TimerFired
+from conversations.events import (
+    ChoicePressed,
+    CommandGiven,
+    CustomerIdentified,
+    Event,
+    FormAnswered,
+    MessageReceived,
+    Started,
+    TicketChanged,
+    TicketReplied,
+    TimerFired,
+)
 from conversations.knowledge import Knowledge
 from conversations.model import Attachment, Sheet, State
 
@@ -113,6 +125,10 @@ class Player:
             answers = dict(part.split(" = ", 1) for part in found[2].split("; "))
             sheet = self.sheet
             return [FormAnswered(form=sheet.form, version=sheet.version, key=sheet.key, answers=answers, send=found[1] == "and sends")]
+        if self.state.tickets and (found := re.fullmatch(r"\((?:the|(\w+) of the) team writes (.+)\)", said)):
+            return [TicketReplied(ticket=self.state.tickets[-1], text=found[2], name=found[1] or "", place="cli")]
+        if self.state.tickets and (found := re.fullmatch(r"\(the team makes it (\w+)\)", said)):
+            return [TicketChanged(ticket=self.state.tickets[-1], state=found[1], place="cli")]
         if said == "(opens the chat)":
             return [Started(locale=self.locale)]
         return [MessageReceived(text="" if said == "(says nothing)" else said, locale=self.locale)]
