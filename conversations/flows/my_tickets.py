@@ -80,7 +80,7 @@ def change(turn: Turn, own: OwnTicket, state: str, who: str, place: str = "", no
     turn.do(ChangeTicket(own.key, own.state, state, who, place, note))
     if state == "resolved":
         turn.do(SetTimer(TIMER + own.key, tickets.closes_at(turn.knowledge.desk.facts, turn.event.at)))
-    elif own.state == "resolved":
+    elif own.state == "resolved" and not isinstance(turn.event, TimerFired):
         turn.do(CancelTimer(TIMER + own.key))
     own = replace(own, state=state)
     keep(turn, own)
@@ -179,6 +179,8 @@ def for_the_desk(turn: Turn, text: str) -> bool:
     if verdict.zone != "answer":
         return False
     topic = turn.knowledge.topics[verdict.topics[0]]
+    if topic.smalltalk:
+        return False
     return text.strip().endswith("?") or (bool(topic.flow) and len(text) <= WISH_LIMIT)
 
 
