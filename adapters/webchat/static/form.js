@@ -197,7 +197,7 @@ export default (chat, h, blocks) => {
     const press = (choice) => h("button", { type: "button", dir: "auto", onclick: () => { wanted = true; chat.put({ choice: choice.key, label: choice.label }); } }, choice.label);
     const offered = new Set(sheet.inputs.flatMap((input) => (input.options ?? []).map((option) => option.label.slice(0, 75))));
     const choices = message.choices ?? [], ends = sheet.page >= sheet.pages;
-    const box = h("div", { className: "q", role: "group", ariaLabel: say("page", sheet.page, sheet.pages), lang: message.locale },
+    const box = h("div", { className: "q", role: "group", ariaLabel: say("page", sheet.page, sheet.pages), lang: message.locale, dir: /^(ar|fa|he|ur)/.test(message.locale) ? "rtl" : "ltr" },
       h("p", { className: "p" }, [say("page", sheet.page, sheet.pages), sheet.inputs.some((input) => input.required) ? say("marked") : ""].filter(Boolean).join(" · ")),
       ...fields.map((each) => each.box),
       h("div", { className: "c" }, h("button", { type: "button", className: "go", onclick: () => submit(ends) }, say(ends ? "last" : "next")),
