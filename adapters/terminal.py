@@ -25,7 +25,15 @@ LINE_LIMIT = 100_000
 
 NARROWEST = 20
 
-COMMANDS = {"/help": "help", "/menu": "menu", "/lang": "language", "/person": "person", "/ticket": "ticket", "/start": "start"}
+COMMANDS = {
+    "/help": "help",
+    "/menu": "menu",
+    "/lang": "language",
+    "/person": "person",
+    "/ticket": "ticket",
+    "/tickets": "tickets",
+    "/start": "start",
+}
 QUIT = "/quit"
 
 Settled = Callable[[Address], Awaitable[None]]

@@ -95,11 +95,12 @@ def plain_text(message: Message) -> str:
 def number_choices(message: Message) -> Message:
     """The same message with its choices as numbered lines at the end, and no buttons.
 
-    They are written `1)`, apart from the `1.` of steps: an answer may hold steps and choices, and only the choices can be picked.
+    They are written `1)`, apart from the `1.` of steps: an answer may hold steps and choices, and only the choices can be picked. Ways
+    round a question have no number, for a number may be the answer: they are picked by their label.
     """
     if not message.choices:
         return message
-    lines = [Text(f"{n}) {choice.label}") for n, choice in enumerate(message.choices, 1)]
+    lines = [Text(f"[{choice.label}]" if choice.aside else f"{n}) {choice.label}") for n, choice in enumerate(message.choices, 1)]
     listed = Paragraph((lines[0], *(part for line in lines[1:] for part in (Break(), line))))
     return replace(message, doc=(*message.doc, listed), choices=())
 
@@ -121,7 +122,8 @@ def pick(choices: Sequence[Choice], typed: str) -> str | None:
     if len(found) == 1:
         return found[0]
     if not found and wanted.isdecimal() and len(wanted) <= 3 and 1 <= int(wanted) <= len(choices):
-        return choices[int(wanted) - 1].key
+        choice = choices[int(wanted) - 1]
+        return None if choice.aside else choice.key
     return None
 
 

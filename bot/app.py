@@ -13,6 +13,7 @@ from bot import memory
 from bot.chat import Transcript, WebSessions, welcomes
 from bot.clock import Clock, Ids
 from bot.content import ContentInvalid
+from bot.files import Files
 from bot.knowledge import Library
 from bot.lock import only_process, sqlite_path
 from bot.pipeline import Pipeline
@@ -24,6 +25,7 @@ from bot.web import Web, address_of, application, listen
 from bot.wellness import Wellness
 from conversations.engine import decide
 from storage import migrate, sessions, turns
+from storage.blobs import Blobs
 from storage.engines import Connection, Database, SchemaTooNew, Unavailable
 
 ROLES = ("adapters", "worker", "web")
@@ -43,6 +45,7 @@ class App:
         supervisor: Supervisor,
         wellness: Wellness,
         webchat: WebChat | None,
+        blobs: Blobs,
         clock: Clock,
         metrics: Metrics,
         log: Logger,
@@ -54,6 +57,7 @@ class App:
         self.supervisor = supervisor
         self.wellness = wellness
         self.webchat = webchat
+        self.blobs = blobs
         self.clock = clock
         self.metrics = metrics
         self.log = log
@@ -90,6 +94,7 @@ class App:
         try:
             await asyncio.to_thread(migrate.upgrade, self.settings.database)
             await self.database.write(self._take_over)
+            await asyncio.to_thread(self.blobs.tidy, self.clock.now())
         except SchemaTooNew as error:
             raise WrongSetting(f"RELEVO_DATABASE_URL: {error}") from None
         except Unavailable as error:
@@ -153,6 +158,7 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     library = library_of(settings)
     supervisor = Supervisor(clock, metrics, log)
     webchat = None
+    blobs = Blobs(settings.data_dir / "blobs")
     if "web" in roles:
         webchat = WebChat(
             settings.chat,
@@ -160,6 +166,8 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
             sessions=WebSessions(database),
             welcome=welcomes(lambda: library.current),
             now=clock.now,
+            blobs=Files(blobs),
+            key=secret_key(settings).get_secret_value().encode(),
         )
     adapters: list[Adapter] = [webchat] if webchat is not None else []
     file = sqlite_path(settings.database)
@@ -177,4 +185,4 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         chores=(lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),),
     )
     wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
-    return App(settings, database, library, pipeline, supervisor, wellness, webchat, clock, metrics, log)
+    return App(settings, database, library, pipeline, supervisor, wellness, webchat, blobs, clock, metrics, log)

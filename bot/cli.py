@@ -6,36 +6,19 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bot.command import FAILED_CHECK, configured, refuse, shown, time_shown
+from bot.tickets_cli import tickets_group
+
 if TYPE_CHECKING:
-    from bot.settings import Settings
     from storage.engines import Connection
     from storage.rows import Request
 
 T = TypeVar("T")
-
-FAILED_CHECK = 1
-WRONG_USE = 2
-
-
-def refuse(line: str) -> NoReturn:
-    """One clear line, and the exit code of a wrong use or setting."""
-    click.echo(f"relevo: {line}", err=True)
-    sys.exit(WRONG_USE)
-
-
-def configured() -> Settings:
-    from bot.settings import WrongSetting, load
-
-    try:
-        return load()
-    except WrongSetting as error:
-        refuse(str(error))
 
 
 def turn_over(coroutine: Any) -> None:
@@ -57,6 +40,9 @@ def turn_over(coroutine: Any) -> None:
 @click.version_option(package_name="relevo", prog_name="relevo")
 def main() -> None:
     """A customer-support desk that answers on every messaging platform at once."""
+
+
+main.add_command(tickets_group)
 
 
 @main.command()
@@ -220,20 +206,9 @@ def _ask_database(unit: Callable[[Connection], T], write: bool = False) -> T:
 
 def _line(request: Request) -> str:
     state = "open" if request.closed_at is None else "closed"
-    first = " ".join(_shown(request.text).split())
-    email = _shown(request.email) or "-"
-    return f"{request.number:<10} {state:<7} {request.kind:<7} {_time(request.created_at)}  {email:<28} {first[:60]}"
-
-
-def _shown(text: str) -> str:
-    """What a customer wrote, without what would steer the reader's terminal."""
-    from adapters.text import without_controls
-
-    return without_controls(text)
-
-
-def _time(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    first = " ".join(shown(request.text).split())
+    email = shown(request.email) or "-"
+    return f"{request.number:<10} {state:<7} {request.kind:<7} {time_shown(request.created_at)}  {email:<28} {first[:60]}"
 
 
 @requests_group.command("list")
@@ -259,21 +234,21 @@ def show_request(number: str) -> None:
     if request is None:
         click.echo(f"There is no request {number}.", err=True)
         sys.exit(FAILED_CHECK)
-    closed = "open" if request.closed_at is None else f"closed {_time(request.closed_at)}"
+    closed = "open" if request.closed_at is None else f"closed {time_shown(request.closed_at)}"
     rows = [
         ("number", request.number),
         ("wants", request.kind),
         ("state", closed),
-        ("since", _time(request.created_at)),
+        ("since", time_shown(request.created_at)),
         ("name", request.name),
         ("e-mail", request.email),
         ("language", request.locale),
         ("topic", request.topic),
     ]
     for name, value in rows:
-        click.echo(f"{name:<10} {_shown(value) or '-'}")
+        click.echo(f"{name:<10} {shown(value) or '-'}")
     if request.text:
-        click.echo(f"\n{_shown(request.text)}")
+        click.echo(f"\n{shown(request.text)}")
 
 
 @requests_group.command("close")

@@ -1,4 +1,4 @@
-"""Reads desk.toml: who the desk is, its facts, departments and priorities, with the line of everything found."""
+"""Reads desk.toml: who the desk is, its facts, and the lists that forms choose from, with the line of everything found."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from zoneinfo import ZoneInfo
 
 from bot.content_files import Marked, is_locale
 from bot.markdown import Report, nearest
-from conversations.knowledge import Desk
+from conversations.engine import GUIDES
+from conversations.knowledge import Desk, Listed
+
+LISTS = tuple(sorted({name for guide in GUIDES.values() for name in guide.form.lists}))
+"""The tables that forms choose from."""
 
 _FACT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -39,7 +43,7 @@ class _DeskReader:
         self._sound = True
 
     def read(self) -> DeskFile | None:
-        known = ("name", "locales", "default_locale", "time_zone", "menu", "facts", "departments", "priorities")
+        known = ("name", "locales", "default_locale", "time_zone", "menu", "facts", *LISTS)
         for key in self._data.keys() - set(known):
             self._report(self._line(key), f"unknown key {key}{nearest(key, known)}")
         name, zone, default = self._string("name"), self._string("time_zone"), self._string("default_locale")
@@ -53,11 +57,10 @@ class _DeskReader:
         if zone and not _is_zone(zone):
             self._wrong(self._line("time_zone"), f'"{zone}" is not a time zone; write it like Europe/Madrid')
         facts = self._facts()
-        for table in ("departments", "priorities"):
-            self._described(table, codes)
+        lists = {table: listed for table in LISTS if (listed := self._described(table, codes))}
         if not self._sound:
             return None
-        return DeskFile(Desk(name, codes, default, zone, tuple(topic.value for topic in menu), facts), menu)
+        return DeskFile(Desk(name, codes, default, zone, tuple(topic.value for topic in menu), facts, lists), menu)
 
     def _wrong(self, line: int, message: str) -> None:
         self._sound = False
@@ -93,8 +96,8 @@ class _DeskReader:
                 self._wrong(line, f"the fact {name} must be a text in quotes, on one line, and not empty")
         return {name: str(value) for name, value in facts.items()}
 
-    def _described(self, table: str, locales: Sequence[str]) -> None:
-        """Departments and priorities: each has a title and a description in every language."""
+    def _described(self, table: str, locales: Sequence[str]) -> tuple[Listed, ...]:
+        """What a form can choose from: each entry has a title and a description in every language."""
         entries = self._data.get(table, {})
         fields = {f"{field}_{locale}" for field in ("title", "description") for locale in locales}
         for id, entry in entries.items() if isinstance(entries, dict) else ():
@@ -108,6 +111,12 @@ class _DeskReader:
                 self._report(self._line(field, table=where), f"unknown key {field}{nearest(field, fields)}")
         if not isinstance(entries, dict):
             self._wrong(self._line(table), f"{table} must be tables: [{table}.name]")
+            return ()
+        return tuple(
+            Listed(id, *({locale: str(entry.get(f"{field}_{locale}", "")) for locale in locales} for field in ("title", "description")))
+            for id, entry in entries.items()
+            if isinstance(entry, dict)
+        )
 
     def _line(self, key: str, *, table: str = "", item: str = "") -> int:
         """Where a key (or one item of its list, or with an empty key a table) is written; tomllib does not say. 1 when it is nowhere."""

@@ -7,12 +7,14 @@ from collections import Counter, deque
 from functools import lru_cache, partial
 
 import msgspec
+from msgspec.structs import replace
 
 from adapters.base import Accepted, NotStored
 from bot.clock import Clock, Ids
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
-from conversations.events import Event, Inbound
+from conversations import secrets
+from conversations.events import CommandGiven, Event, FormAnswered, Inbound, MessageReceived
 from conversations.model import Address
 from storage import turns
 from storage.engines import Connection, Database, Unavailable
@@ -162,7 +164,31 @@ def _written(address: Address) -> str:
     return str(address)
 
 
+def guarded(event: Event) -> Event:
+    """`event` without the secrets that a customer typed: they are gone before anything is kept, and the event says what kinds they were."""
+    match event:
+        case MessageReceived(text=text, files=files):
+            text, kinds = secrets.mask(text)
+            noted = [(file, *secrets.mask(file.note)) for file in files]
+            found = dict.fromkeys((*kinds, *(kind for _, _, more in noted for kind in more)))
+            if not found:
+                return event
+            files = tuple(replace(file, note=note) for file, note, _ in noted)
+            return replace(event, text=text, files=files, masked=tuple(found))
+        case FormAnswered(answers=answers):
+            masked = {name: secrets.mask(value) for name, value in answers.items() if isinstance(value, str)}
+            found = dict.fromkeys(kind for value in masked.values() for kind in value.kinds)
+            if not found:
+                return event
+            return replace(event, answers=answers | {name: value.text for name, value in masked.items()}, masked=tuple(found))
+        case CommandGiven(argument=argument) if argument:
+            return replace(event, argument=secrets.mask(argument).text)
+        case _:
+            return event
+
+
 def _payload(event: Event) -> str:
+    event = guarded(event)
     try:
         return _encoder.encode(event).decode()
     except UnicodeEncodeError:
@@ -172,4 +198,4 @@ def _payload(event: Event) -> str:
             for name in event.__struct_fields__
             if isinstance(value := getattr(event, name), str)
         }
-        return _encoder.encode(msgspec.structs.replace(event, **whole)).decode()
+        return _encoder.encode(replace(event, **whole)).decode()

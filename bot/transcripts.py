@@ -6,6 +6,9 @@ A transcript is a Markdown file. Lines before the first `>` are for people, but 
     > [Label]             presses that choice, the newest with this label
     > /command argument   gives a command
     > (opens the chat)    (says nothing)    (presses KEY)    (after 15 minutes)    (identified as SUBJECT NAME EMAIL)
+    > (at 2026-11-22 14:30 +0100)    (sends photo.png)
+    > (fills in NAME = VALUE; NAME = VALUE)    the native form, as it was drawn last; with `and sends` instead of `in`, to its end
+    > (Eva of the team writes TEXT)    (the team makes it STATE)    to the newest ticket
     a line of the reply, in order; `…` stands for any text
     [Label] … [Label]     the choices under it
     {set_timer contact}   an effect and a word in it
@@ -15,6 +18,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +27,20 @@ import msgspec
 from adapters.text import PLAIN
 from conversations.effects import CancelTimer, Effect, Say, SetTimer
 from conversations.engine import decide
-from conversations.events import ChoicePressed, CommandGiven, CustomerIdentified, Event, MessageReceived, Started, TimerFired
+from conversations.events import (
+    ChoicePressed,
+    CommandGiven,
+    CustomerIdentified,
+    Event,
+    FormAnswered,
+    MessageReceived,
+    Started,
+    TicketChanged,
+    TicketReplied,
+    TimerFired,
+)
 from conversations.knowledge import Knowledge
-from conversations.model import State
+from conversations.model import Attachment, Sheet, State
 
 BEGIN_MS = 1_800_000_000_000
 """Transcripts play at a fixed time, so that the same file gives the same words on any day."""
@@ -54,6 +69,7 @@ class Player:
         self.seq = 0
         self.keys: dict[str, str] = {}
         self.timers: dict[str, int] = {}
+        self.sheet: Sheet | None = None
 
     def play(self, said: str) -> list[str]:
         """What the desk does when `said` happens: lines of text, `[choices]` and `{effects}`."""
@@ -70,6 +86,7 @@ class Player:
     def show(self, effect: Effect) -> Iterator[str]:
         match effect:
             case Say(message):
+                self.sheet = message.sheet or self.sheet
                 yield from (line for line in PLAIN.doc(message.doc).splitlines() if line.strip())
                 if message.choices:
                     self.keys.update((choice.label, choice.key) for choice in message.choices)
@@ -99,6 +116,19 @@ class Player:
             return [CustomerIdentified(subject=found[1], name=found[2], email=found[3], locale=self.locale)]
         if found := re.fullmatch(r"\(presses (\S+)\)", said):
             return [ChoicePressed(key=found[1])]
+        if found := re.fullmatch(r"\(at (.+)\)", said):
+            self.now = round(datetime.strptime(found[1], "%Y-%m-%d %H:%M %z").timestamp() * 1000)
+            return []
+        if found := re.fullmatch(r"\(sends (\S+)\)", said):
+            return [MessageReceived(text="", locale=self.locale, files=(Attachment(id=f"file-{self.seq}", name=found[1]),))]
+        if (found := re.fullmatch(r"\(fills (in|and sends) (.*)\)", said)) and self.sheet is not None:
+            answers = dict(part.split(" = ", 1) for part in found[2].split("; "))
+            sheet = self.sheet
+            return [FormAnswered(form=sheet.form, version=sheet.version, key=sheet.key, answers=answers, send=found[1] == "and sends")]
+        if self.state.tickets and (found := re.fullmatch(r"\((?:the|(\w+) of the) team writes (.+)\)", said)):
+            return [TicketReplied(ticket=self.state.tickets[-1], text=found[2], name=found[1] or "", place="cli")]
+        if self.state.tickets and (found := re.fullmatch(r"\(the team makes it (\w+)\)", said)):
+            return [TicketChanged(ticket=self.state.tickets[-1], state=found[1], place="cli")]
         if said == "(opens the chat)":
             return [Started(locale=self.locale)]
         return [MessageReceived(text="" if said == "(says nothing)" else said, locale=self.locale)]

@@ -14,7 +14,8 @@ from bot.knowledge import Library
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics, resident_bytes
 from bot.web import Check
-from storage import outbox, requests, turns
+from conversations.tickets import STATES
+from storage import outbox, requests, tickets, turns
 from storage.engines import Connection, Database, Unavailable
 
 PATIENCE_SECONDS = 2.0
@@ -60,13 +61,13 @@ class Wellness:
     async def figures(self) -> bytes:
         """The metrics in Prometheus' text form. When the database is away, its gauges keep what they last showed."""
 
-        def unit(connection: Connection) -> tuple[turns.WorkCounts, outbox.OutboxCounts, int]:
-            return turns.counts(connection), outbox.counts(connection), len(requests.list_open(connection))
+        def unit(connection: Connection) -> tuple[turns.WorkCounts, outbox.OutboxCounts, int, dict[str, int]]:
+            return turns.counts(connection), outbox.counts(connection), len(requests.list_open(connection)), tickets.counts(connection)
 
         metrics, now = self._metrics, self._clock.now()
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                work, out, open_requests = await self._database.read(unit)
+                work, out, open_requests, by_state = await self._database.read(unit)
         except (Unavailable, TimeoutError):
             pass
         else:
@@ -77,5 +78,8 @@ class Wellness:
             metrics.due_seconds.set(max(0, now - out.oldest_at) / 1000 if out.oldest_at is not None else 0)
             metrics.failed.set(out.failed)
             metrics.open_requests.set(open_requests)
+            for state in STATES:
+                if state not in ("closed", "merged"):
+                    metrics.tickets.labels(state).set(by_state.get(state, 0))
         metrics.resident.set(resident_bytes())
         return generate_latest(metrics.registry)

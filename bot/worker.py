@@ -15,14 +15,36 @@ from bot import states
 from bot.clock import Clock
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
-from conversations.effects import AmendRequest, CancelTimer, CountOutcome, Effect, RecordRequest, Say, SetTimer
+from conversations.effects import (
+    AddToTicket,
+    AmendRequest,
+    CancelTimer,
+    ChangeTicket,
+    CountOutcome,
+    Effect,
+    OpenTicket,
+    RateTicket,
+    RecordRequest,
+    Say,
+    SetTimer,
+)
 from conversations.engine import Decision
 from conversations.events import Event, decoder
 from conversations.knowledge import Knowledge
 from conversations.model import State
 from storage import turns
 from storage.engines import Connection, Database, Unavailable
-from storage.rows import Claim, NewMessage, NewRequest, RequestAmendment, Turn
+from storage.rows import (
+    Claim,
+    NewChange,
+    NewEntry,
+    NewMessage,
+    NewRating,
+    NewRequest,
+    NewTicket,
+    RequestAmendment,
+    Turn,
+)
 
 Decide = Callable[[State, Event, Knowledge], Decision]
 
@@ -52,17 +74,23 @@ class Decided(NamedTuple):
 
 
 class Effects:
-    """The effects of one claim's events, sorted by the table they go to."""
+    """The effects of one claim's events, sorted by the table they go to. `place` is the platform they happened on."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: str) -> None:
+        self.place = place
         self.messages: list[NewMessage] = []
         # By name: within one transaction only the last word on a timer counts.
         self.timers: dict[str, int | None] = {}
         self.requests: list[NewRequest] = []
         self.amendments: list[RequestAmendment] = []
+        self.tickets: list[NewTicket] = []
+        self.changes: list[NewChange] = []
+        self.entries: list[NewEntry] = []
+        self.ratings: list[NewRating] = []
         self.outcomes: list[tuple[str, str]] = []
 
-    def apply(self, version: int, effects: Iterable[Effect]) -> None:
+    def apply(self, version: int, effects: Iterable[Effect], id: int, at: int) -> None:
+        """Those of the event `id`, which was received at `at`."""
         ord = 0
         for effect in effects:
             match effect:
@@ -75,12 +103,46 @@ class Effects:
                     self.timers[name] = None
                 case RecordRequest(key, number, kind, locale, text, topic, name, email):
                     self.requests.append(NewRequest(key, number, kind, locale, _storable(text), topic, _storable(name), _storable(email)))
+                case OpenTicket():
+                    self.tickets.append(_opened(effect))
+                    self.changes.append(NewChange(effect.key, 0, "customer", self.place, "", "new", "", at))
+                case ChangeTicket(key, before, state, who, place, note):
+                    self.changes.append(NewChange(key, id, _storable(who), place or self.place, before, state, _storable(note), at))
+                case AddToTicket(key, author, text, name, files):
+                    self.entries.append(NewEntry(key, id, author, _storable(name), _storable(text), _json(files), at))
+                case RateTicket(key, rating):
+                    self.ratings.append(NewRating(key, rating))
                 case AmendRequest(key, email, text):
                     self.amendments.append(RequestAmendment(key, _storable(email), _storable(text)))
                 case CountOutcome(outcome, topic):
                     self.outcomes.append((outcome, topic))
                 case _:
                     assert_never(effect)
+
+
+def _opened(effect: OpenTicket) -> NewTicket:
+    return NewTicket(
+        effect.key,
+        effect.number,
+        effect.form,
+        effect.version,
+        effect.department,
+        effect.priority,
+        _storable(effect.title),
+        _storable(effect.text),
+        _json(effect.answers),
+        _json(effect.files),
+        effect.locale,
+        effect.topic,
+        _storable(effect.name),
+        _storable(effect.email),
+        "new",
+        effect.due_at or None,
+    )
+
+
+def _json(value: object) -> str:
+    return _encoder.encode(value).decode()
 
 
 def _storable(text: str) -> str:
@@ -240,7 +302,7 @@ class Worker:
     def _decide_one(self, claim: Claim, knowledge: Knowledge) -> Decided:
         """All pending events of one conversation, in order, as one turn. Raises whatever makes the conversation fail."""
         state, version = states.load(claim.state), claim.version
-        effects = Effects()
+        effects = Effects(claim.address.partition(":")[0])
         done: list[tuple[int, int]] = []
         for pending in claim.events:
             version += 1
@@ -262,7 +324,7 @@ class Worker:
                 version -= 1
                 break
             state = decision.state
-            effects.apply(version, decision.effects)
+            effects.apply(version, decision.effects, pending.id, pending.received_at)
             done.append((pending.id, version))
         turn = Turn(
             claim,
@@ -274,6 +336,10 @@ class Worker:
             tuple(effects.timers.items()),
             tuple(effects.requests),
             tuple(effects.amendments),
+            tuple(effects.tickets),
+            tuple(effects.changes),
+            tuple(effects.entries),
+            tuple(effects.ratings),
         )
         return Decided(turn, tuple(effects.outcomes), tuple(pending.received_at for pending in claim.events[: len(done)]))
 

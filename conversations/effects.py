@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
-from conversations.model import Message
+from conversations.model import Attachment, Message
 
 
 class Say(Struct, frozen=True, tag="say"):
@@ -47,6 +47,60 @@ class AmendRequest(Struct, frozen=True, tag="amend_request"):
     text: str = ""
 
 
+class OpenTicket(Struct, frozen=True, tag="open_ticket"):
+    """Open a ticket from a form that was sent. `key` makes a retry, and a second press of *send*, a no-op; `number` is shown to people.
+
+    `answers` are those of the fields that apply, by name, as `form` in its `version` declares them. `title` and `text` are what it is
+    about, in the customer's words; `due_at` is when the first reply was promised (epoch ms). `email` is where to write to, proven or not.
+    """
+
+    key: str
+    number: str
+    form: str
+    version: int
+    locale: str
+    department: str
+    priority: str
+    title: str
+    text: str
+    answers: dict[str, Any]
+    files: tuple[Attachment, ...] = ()
+    due_at: int = 0
+    topic: str = ""
+    name: str = ""
+    email: str = ""
+
+
+class ChangeTicket(Struct, frozen=True, tag="change_ticket"):
+    """Bring a ticket from state `before` to `state`; nothing happens when it is not at `before`. `who` did it: customer, desk, or a name
+    in the team; `place` where, the conversation's own platform when empty. With `state` as `before` only the `note` is kept.
+    """
+
+    key: str
+    before: str
+    state: str
+    who: str
+    place: str = ""
+    note: str = ""
+
+
+class AddToTicket(Struct, frozen=True, tag="add_to_ticket"):
+    """Keep what was written to a ticket after it was opened."""
+
+    key: str
+    author: Literal["customer", "team"]
+    text: str
+    name: str = ""
+    files: tuple[Attachment, ...] = ()
+
+
+class RateTicket(Struct, frozen=True, tag="rate_ticket"):
+    """How satisfied the customer was, 1 to 5. The last word counts."""
+
+    key: str
+    rating: int
+
+
 class CountOutcome(Struct, frozen=True, tag="count_outcome"):
     """What became of a question, for the metrics: never holds what was asked."""
 
@@ -54,4 +108,4 @@ class CountOutcome(Struct, frozen=True, tag="count_outcome"):
     topic: str = ""
 
 
-Effect = Say | SetTimer | CancelTimer | RecordRequest | AmendRequest | CountOutcome
+Effect = Say | SetTimer | CancelTimer | RecordRequest | AmendRequest | OpenTicket | ChangeTicket | AddToTicket | RateTicket | CountOutcome

@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import assert_never
 
+import msgspec
 from msgspec import Struct
 
+from conversations import assets, diagnostics, forms, money, secrets, times
 from conversations.effects import Effect
 from conversations.events import (
     ChoicePressed,
     CommandGiven,
     CustomerIdentified,
     Event,
+    FormAnswered,
     MessageReceived,
     Started,
+    TicketChanged,
+    TicketReplied,
     TimerFired,
 )
-from conversations.flows import answer, contact, menu
+from conversations.flows import answer, contact, form, menu, my_tickets, ticket
 from conversations.knowledge import Knowledge
-from conversations.model import Contact, Offer, State
-from conversations.turn import Turn
+from conversations.model import Contact, Filling, Offer, State
+from conversations.texts import fold as fold
+from conversations.texts import folded_label, folded_words
+from conversations.turn import Guide, Turn
 
-PHRASES = frozenset(
+GUIDES: Mapping[str, Guide] = {"ticket": ticket.GUIDE}
+"""The forms there are, by id."""
+
+DECLARED: Mapping[str, frozenset[str]] = {
+    **forms.PHRASES,
+    **times.PHRASES,
+    **assets.PHRASES,
+    **diagnostics.PHRASES,
+    **money.PHRASES,
+    **secrets.PHRASES,
+    **ticket.PHRASES,
+    **my_tickets.PHRASES,
+    **{phrase: frozenset() for guide in GUIDES.values() for phrase in guide.form.phrases},
+}
+"""Phrases that forms, the values in them and tickets are worded by, and what each is given."""
+
+PHRASES = frozenset(DECLARED) | frozenset(
     {
         "answer.helpful",
         "answer.offer",
@@ -44,17 +64,46 @@ PHRASES = frozenset(
         "contact.already",
         "contact.ask_again",
         "contact.ask_person",
-        "contact.ask_ticket",
         "contact.bad_address",
         "contact.known_address",
         "contact.person",
         "contact.skip_words",
         "contact.thanks",
-        "contact.ticket",
         "contact.urgent",
         "contact.with_question",
         "contact.without_address",
         "contact.without_question",
+        "form.again",
+        "form.back",
+        "form.back_words",
+        "form.cancel",
+        "form.cancel_sure",
+        "form.cancel_words",
+        "form.change",
+        "form.current",
+        "form.discard",
+        "form.discarded",
+        "form.files_kept",
+        "form.first",
+        "form.go_on",
+        "form.keep",
+        "form.language",
+        "form.no_files",
+        "form.noted",
+        "form.prefilled",
+        "form.resume",
+        "form.resumed",
+        "form.review",
+        "form.review_end",
+        "form.review_help",
+        "form.send",
+        "form.send_words",
+        "form.skip",
+        "form.skip_words",
+        "form.to_review",
+        "form.unknown",
+        "form.use",
+        "form.which",
         "help.text",
         "help.ways",
         "language.ask",
@@ -63,11 +112,17 @@ PHRASES = frozenset(
         "menu.choose",
         "menu.greeting",
         "message.empty",
+        "ticket.already",
+        "ticket.opened",
+        "ticket.opened_high",
+        "ticket.reply_here",
+        "ticket.reply_mail",
     }
 )
 """Every phrase the engine may say; a desk must have each in each of its languages (`relevo content check`)."""
 
 VALUES: Mapping[str, frozenset[str]] = {
+    **{id: values for id, values in DECLARED.items() if values},
     "contact.added": frozenset({"number"}),
     "contact.already": frozenset({"number"}),
     "contact.ask_again": frozenset({"number"}),
@@ -75,16 +130,25 @@ VALUES: Mapping[str, frozenset[str]] = {
     "contact.known_address": frozenset({"email"}),
     "contact.person": frozenset({"number"}),
     "contact.thanks": frozenset({"number", "email"}),
-    "contact.ticket": frozenset({"number"}),
     "contact.with_question": frozenset({"question"}),
     "contact.without_address": frozenset({"number"}),
+    "form.current": frozenset({"value"}),
+    "form.files_kept": frozenset({"n"}),
+    "form.noted": frozenset({"label", "value"}),
+    "form.prefilled": frozenset({"labels"}),
+    "form.use": frozenset({"typed"}),
     "help.text": frozenset({"desk"}),
     "menu.greeting": frozenset({"desk"}),
+    "ticket.already": frozenset({"number"}),
+    "ticket.opened": frozenset({"number", "minutes", "due"}),
+    "ticket.opened_high": frozenset({"number", "minutes", "due"}),
+    "ticket.reply_mail": frozenset({"email"}),
 }
 """What a phrase is given to fill its placeholders with; one that is not named is given nothing, and has only the desk's facts."""
 
 
-COMBINING = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f]+")
+LANGUAGE_LIMIT = 300
+"""Characters of a text by which its language is told."""
 
 
 class Decision(Struct, frozen=True):
@@ -96,14 +160,28 @@ class Decision(Struct, frozen=True):
 
 def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     """One turn. Never raises on any event; the same arguments give the same decision, so a replay after a crash changes nothing."""
-    turn = Turn(state, event, knowledge)
+    turn = Turn(state, event, knowledge, GUIDES)
+    form.refresh(turn)
     match event:
         case Started():
             hint_language(turn, event.locale)
-            menu.greet(turn)
+            # Who comes back in the middle of a form finds it, not the menu.
+            if not isinstance(turn.frame, Filling):
+                menu.greet(turn)
         case MessageReceived():
             hint_language(turn, event.locale)
-            hear(turn, event.text)
+            text = masked(turn, event.text, event.masked)
+            if event.files and not my_tickets.hear(turn, text, event.files):
+                form.keep_files(turn, event.files, alone=not text.strip())
+                if text.strip():
+                    hear(turn, text)
+            elif not event.files:
+                hear(turn, text)
+        case FormAnswered():
+            hint_language(turn, event.locale)
+            warn(turn, event.masked)
+            answers = {name: masked(turn, raw) if isinstance(raw, str) else raw for name, raw in event.answers.items()}
+            form.receive(turn, msgspec.structs.replace(event, answers=answers))
         case ChoicePressed():
             press(turn, event.key)
         case CommandGiven():
@@ -115,9 +193,30 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
         case TimerFired():
             if event.name == contact.TIMER:
                 contact.skip(turn)
+            elif event.name.startswith(my_tickets.TIMER):
+                my_tickets.fired(turn, event)
+        case TicketReplied():
+            my_tickets.replied(turn, event)
+        case TicketChanged():
+            my_tickets.changed(turn, event)
         case _:
             assert_never(event)
+    if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):
+        form.go_on(turn)
     return Decision(turn.state, tuple(turn.effects))
+
+
+def masked(turn: Turn, text: str, before: tuple[str, ...] = ()) -> str:
+    """`text` without the secrets in it; the customer is told why, and what to do now, also of those hidden `before`."""
+    text, kinds = secrets.mask(text)
+    warn(turn, tuple(dict.fromkeys((*before, *kinds))))
+    return text
+
+
+def warn(turn: Turn, kinds: tuple[str, ...]) -> None:
+    for phrase in ("secret." + kind for kind in kinds):
+        if phrase in secrets.PHRASES:
+            turn.say(turn.knowledge.texts.doc(phrase, turn.locale))
 
 
 def hint_language(turn: Turn, hint: str) -> None:
@@ -129,21 +228,30 @@ def hint_language(turn: Turn, hint: str) -> None:
 
 def hear(turn: Turn, text: str) -> None:
     """Something was written: an answer to what was just asked, or else a question."""
-    if not turn.state.locale_chosen and (locale := turn.knowledge.matcher.language(text)):
+    # What is pasted into a form (logs, names) tells nothing of who pasted it.
+    telling = not isinstance(turn.frame, Filling) or (len(text.split()) > 3 and not any(map(str.isdigit, text)))
+    if telling and not turn.state.locale_chosen and (locale := turn.knowledge.matcher.language(text[:LANGUAGE_LIMIT])):
         turn.remember(locale=locale)
     if not text.strip():
         turn.say(turn.phrase("message.empty"), menu.menu_offers(turn))
         return
     if (offer := typed_choice(turn.state, text)) is not None:
-        act(turn, offer)
+        act(turn, offer, turn.state.prompts[-1].about)
         return
-    if contact.take_address(turn, text):
+    if isinstance(turn.frame, Filling):
+        if topic := form.hear(turn, text):
+            answer.give(turn, turn.knowledge.topics[topic])
+        return
+    if fold(text) in folded_words(turn.knowledge.texts.label("ticket.list_words", turn.locale)):
+        my_tickets.show_all(turn)
+        return
+    if my_tickets.hear(turn, text) or contact.take_address(turn, text):
         return
     frame = turn.frame
     if not isinstance(frame, Contact):
         answer.ask(turn, text)
         return
-    if fold(text) in {folded_label(word) for word in turn.knowledge.texts.label("contact.skip_words", turn.locale).split("|")}:
+    if fold(text) in folded_words(turn.knowledge.texts.label("contact.skip_words", turn.locale)):
         contact.skip(turn)
         return
     verdict = turn.knowledge.matcher.match(text)
@@ -154,39 +262,34 @@ def hear(turn: Turn, text: str) -> None:
 
 
 def typed_choice(state: State, text: str) -> Offer | None:
-    """The choice of the newest prompt that was typed instead of pressed, by its number or its label."""
+    """The choice of the newest prompt that was typed instead of pressed, by its number or its label.
+
+    A way round a question has no number: where an amount is asked for, 2 is an amount.
+    """
     if not state.prompts or len(text) > 100:
         return None
     offers, typed = state.prompts[-1].offers, fold(text)
     if typed.isdecimal() and len(typed) <= 2:
-        return offers[int(typed) - 1] if 1 <= int(typed) <= len(offers) else None
+        return offers[int(typed) - 1] if 1 <= int(typed) <= len(offers) and not offers[int(typed) - 1].aside else None
     return next((offer for offer in offers if offer.label and folded_label(offer.label) == typed), None)
-
-
-def fold(text: str) -> str:
-    """`text` without case, accents and outer punctuation: how labels are compared."""
-    plain = text.casefold()
-    if not plain.isascii():
-        plain = COMBINING.sub("", unicodedata.normalize("NFKD", plain))
-    return plain.strip(" \t\n.!?¡¿,:;)(")
-
-
-folded_label = lru_cache(maxsize=1024)(fold)
-"""For the desk's own words only: the same few come with every turn, and what customers wrote is not to be kept in a cache."""
 
 
 def press(turn: Turn, key: str) -> None:
     prompt_id, _, n = key.rpartition(".")
     for prompt in turn.state.prompts:
         if prompt.id == prompt_id and n.isascii() and n.isdecimal() and len(n) < 4 and 1 <= int(n) <= len(prompt.offers):
-            act(turn, prompt.offers[int(n) - 1])
+            act(turn, prompt.offers[int(n) - 1], prompt.about)
             return
     menu.moved_on(turn)
 
 
-def act(turn: Turn, offer: Offer) -> None:
+def act(turn: Turn, offer: Offer, about: str) -> None:
     """Do what a choice means. A topic that left the desk since then is said to have moved on."""
     match offer.action:
+        case "form" | "field":
+            form.press(turn, offer, about)
+        case "resume":
+            form.resume(turn)
         case "topic" if offer.argument in turn.knowledge.topics:
             answer.give(turn, turn.knowledge.topics[offer.argument])
         case "helpful":
@@ -194,11 +297,15 @@ def act(turn: Turn, offer: Offer) -> None:
         case "unhelpful":
             answer.unhelpful(turn, offer.argument)
         case "person":
-            contact.begin(turn, "person")
+            contact.begin(turn)
         case "ticket":
-            contact.begin(turn, "ticket")
+            form.begin(turn, "ticket")
         case "skip" if isinstance(turn.frame, Contact):
             contact.skip(turn)
+        case "tickets":
+            my_tickets.show_all(turn)
+        case "my_ticket" | "ticket_reply" | "ticket_close" | "ticket_reopen" | "rate":
+            my_tickets.press(turn, offer.action, offer.argument)
         case "menu":
             menu.greet(turn)
         case "language":
@@ -219,8 +326,10 @@ def obey(turn: Turn, command: CommandGiven) -> None:
         case "language":
             menu.ask_language(turn)
         case "person":
-            contact.begin(turn, "person")
+            contact.begin(turn)
         case "ticket":
-            contact.begin(turn, "ticket")
+            form.begin(turn, "ticket")
+        case "tickets":
+            my_tickets.show_all(turn)
         case _:
             menu.explain(turn)

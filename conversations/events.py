@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct
 
-from conversations.model import Address
+from conversations.model import Address, Attachment, OwnTicket
 
 
 class Happened(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,10 +27,15 @@ class Started(Happened, frozen=True, tag="started"):
 
 
 class MessageReceived(Happened, frozen=True, tag="message"):
-    """A customer wrote something. `text` is raw; `locale` is the platform's hint."""
+    """A customer wrote something, or sent files, or both. `locale` is the platform's hint.
+
+    `text` is as it was written, but for the secrets in it: the intake has hidden those, and says in `masked` what kinds they were.
+    """
 
     text: str
     locale: str = ""
+    files: tuple[Attachment, ...] = ()
+    masked: tuple[str, ...] = ()
 
 
 class ChoicePressed(Happened, frozen=True, tag="choice"):
@@ -39,11 +46,27 @@ class ChoicePressed(Happened, frozen=True, tag="choice"):
 
 
 class CommandGiven(Happened, frozen=True, tag="command"):
-    """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket."""
+    """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket, tickets."""
 
     name: str
     argument: str = ""
     locale: str = ""
+
+
+class FormAnswered(Happened, frozen=True, tag="form"):
+    """A native form came back: any of its fields by name, as they were typed (a text; for files a list of attachments).
+
+    `key`, `form` and `version` are the sheet's. `key` is empty when the customer filled in a form that no conversation had begun. `send`:
+    no review is wanted, only what is missing is to be asked. `masked` as in MessageReceived.
+    """
+
+    form: str
+    version: int
+    answers: dict[str, Any]
+    key: str = ""
+    send: bool = False
+    locale: str = ""
+    masked: tuple[str, ...] = ()
 
 
 class CustomerIdentified(Happened, frozen=True, tag="identified"):
@@ -55,6 +78,30 @@ class CustomerIdentified(Happened, frozen=True, tag="identified"):
     locale: str = ""
 
 
+class TicketReplied(Happened, frozen=True, tag="ticket_replied"):
+    """The team wrote to a ticket. `ticket` is as they saw it; `state` what they want it to be now, when it is not what follows by itself.
+
+    `name` is who wrote, `place` where.
+    """
+
+    ticket: OwnTicket
+    text: str
+    state: str = ""
+    name: str = ""
+    place: str = ""
+    files: tuple[Attachment, ...] = ()
+
+
+class TicketChanged(Happened, frozen=True, tag="ticket_changed"):
+    """The team brings a ticket to another state. `note` is for the team's eyes only."""
+
+    ticket: OwnTicket
+    state: str
+    name: str = ""
+    place: str = ""
+    note: str = ""
+
+
 class TimerFired(Happened, frozen=True, tag="timer"):
     """A timer set by the effect SetTimer came due."""
 
@@ -62,7 +109,17 @@ class TimerFired(Happened, frozen=True, tag="timer"):
     due_at: int
 
 
-Event = Started | MessageReceived | ChoicePressed | CommandGiven | CustomerIdentified | TimerFired
+Event = (
+    Started
+    | MessageReceived
+    | ChoicePressed
+    | CommandGiven
+    | FormAnswered
+    | CustomerIdentified
+    | TicketReplied
+    | TicketChanged
+    | TimerFired
+)
 
 encoder = msgspec.json.Encoder()
 decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

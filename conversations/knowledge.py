@@ -69,8 +69,19 @@ class Topic(Struct, frozen=True):
     smalltalk: bool = False
 
 
+class Listed(Struct, frozen=True):
+    """One entry of a desk's list (departments, priorities, …), titled and explained by locale."""
+
+    id: str
+    titles: Mapping[str, str]
+    hints: Mapping[str, str]
+
+
 class Desk(Struct, frozen=True):
-    """Who we are. `facts` fill the placeholders of answers and phrases, and are the only place a promise's number stands."""
+    """Who we are. `facts` fill the placeholders of answers and phrases, and are the only place a promise's number stands.
+
+    `lists` are what forms choose from, by name.
+    """
 
     name: str
     locales: tuple[str, ...]
@@ -78,6 +89,7 @@ class Desk(Struct, frozen=True):
     time_zone: str
     menu: tuple[str, ...]
     facts: Mapping[str, str]
+    lists: Mapping[str, tuple[Listed, ...]] = {}
 
 
 class Knowledge(Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from msgspec import Struct
@@ -72,22 +72,82 @@ def paragraph(text: str) -> Doc:
 # --- messages ---
 
 
-class Choice(Struct, frozen=True, gc=False):
+class Choice(Struct, frozen=True, gc=False, omit_defaults=True):
     """A button. `key` is opaque, ASCII, at most 40 bytes, unique in its conversation: `<prompt id>.<n>`.
 
-    The label (at most 75 characters) can also be typed, and so can its number where buttons are drawn as a list.
+    The label (at most 75 characters) can also be typed, and so can its number where buttons are drawn as a list. `aside`: a way round the
+    question (back, skip, cancel), not an answer to it; drawn after the others and less prominent, and never picked by a number, which
+    may be the answer itself.
     """
 
     key: str
     label: str
+    aside: bool = False
+
+
+class Attachment(Struct, frozen=True, omit_defaults=True):
+    """A file that came with a message and is kept: `id` finds it in the store, `note` is what was written with it."""
+
+    id: str
+    name: str = ""
+    mime: str = ""
+    size: int = 0
+    note: str = ""
+
+
+class Option(Struct, frozen=True, omit_defaults=True):
+    """One of the answers that a field offers."""
+
+    value: str
+    label: str
+    hint: str = ""
+
+
+class Input(Struct, frozen=True, omit_defaults=True):
+    """One field of a native form, worded. `limit`: characters, 0 when there is none. `value`: what stands in it; given back unedited, it
+    changes nothing. `error`: why what was typed could not be taken. `secret`: not to be shown while it is typed.
+    """
+
+    name: str
+    kind: Literal["line", "lines", "one", "files"]
+    label: str
+    required: bool = False
+    hint: str = ""
+    options: tuple[Option, ...] = ()
+    limit: int = 0
+    value: str = ""
+    files: tuple[Attachment, ...] = ()
+    error: str = ""
+    secret: bool = False
+
+
+class Sheet(Struct, frozen=True, omit_defaults=True):
+    """One page of a form, for platforms that draw it natively: `lead` and the inputs, in place of the message's text and answers.
+
+    Its choices that are `aside` are drawn under it. What is filled in comes back as FormAnswered with `key`, `form` and `version`. A newer
+    sheet with the same key replaces the one before.
+    """
+
+    key: str
+    form: str
+    version: int
+    page: int
+    pages: int
+    inputs: tuple[Input, ...]
+    focus: str = ""
+    lead: Doc = ()
 
 
 class Message(Struct, frozen=True, gc=False, omit_defaults=True):
-    """What is said to a customer in one go: a text tree and the choices under it, in `locale`."""
+    """What is said to a customer in one go: a text tree and the choices under it, in `locale`.
+
+    With a `sheet` it is a question of a form: a platform with native forms draws that, every other asks the question.
+    """
 
     doc: Doc
     locale: str
     choices: tuple[Choice, ...] = ()
+    sheet: Sheet | None = None
 
 
 # --- addresses ---
@@ -127,13 +187,15 @@ class Offer(Struct, frozen=True, gc=False, array_like=True):
     label: str
     action: str
     argument: str = ""
+    aside: bool = False
 
 
 class Prompt(Struct, frozen=True, gc=False, array_like=True):
-    """A question that was put, and what its numbered choices mean."""
+    """A question that was put, and what its numbered choices mean. `about`: the key of the form it belongs to."""
 
     id: str
     offers: tuple[Offer, ...]
+    about: str = ""
 
 
 class Idle(Struct, frozen=True, gc=False, tag="idle"):
@@ -152,7 +214,51 @@ class Contact(Struct, frozen=True, gc=False, tag="contact"):
     asked: int = 1
 
 
-Frame = Idle | Contact
+class Filling(Struct, frozen=True, omit_defaults=True, tag="filling"):
+    """A guided form is being filled in.
+
+    `key` is the draft's own for ever, and what it becomes when it is sent; `number` is what people will call that. `answers` are by field
+    name (see conversations.forms), of the form's `version`. `asking`: the field `focus`, the review of all of them, which to change, or
+    whether to give up. `held`: what was typed at the focus and taken for something else. `at`: when it was last touched (epoch ms).
+    """
+
+    form: str
+    version: int
+    key: str
+    number: str
+    answers: dict[str, Any] = {}
+    focus: str = ""
+    asking: Literal["field", "review", "change", "cancel"] = "field"
+    held: str = ""
+    at: int = 0
+
+
+class Replying(Struct, frozen=True, omit_defaults=True, tag="replying"):
+    """What is said next belongs to the ticket `key`. `asked`: its reply was asked for; else the team has just written, and a question
+    to the desk may come first. `until` (epoch ms) is when that has been too long ago.
+    """
+
+    key: str
+    until: int
+    asked: bool = False
+
+
+Frame = Idle | Contact | Filling | Replying
+
+
+class OwnTicket(Struct, frozen=True, omit_defaults=True):
+    """One of the conversation's tickets, as far as the talk with the customer needs it. `state` is conversations.tickets.TicketState;
+    `last` how the team's newest reply begins; `rating` 1 to 5, 0 when there is none.
+    """
+
+    key: str
+    number: str
+    title: str
+    state: str = "new"
+    opened_at: int = 0
+    last: str = ""
+    rating: int = 0
+
 
 SCHEMA = 1
 
@@ -161,7 +267,10 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     """Everything the engine remembers of a conversation, as plain data; `frames[-1]` is what is under way.
 
     `question` and `topic` are the last question and what it was answered with; `misses` counts questions in a row without an answer;
-    `request` and `number` are of the last recorded request; `name` and `email` are proven, never merely typed.
+    `asked_at` is when the question was put (epoch ms). `request` and `number` are of the last recorded request, `ticket` and
+    `ticket_number` of the last ticket opened. `draft` is a form that was put aside. `files` came outside any form. `tickets` are those not
+    closed and the last that were, oldest first. `name` and `email` are
+    proven, never merely typed.
     """
 
     schema: int = SCHEMA
@@ -173,8 +282,14 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     prompts: tuple[Prompt, ...] = ()
     topic: str = ""
     question: str = ""
+    asked_at: int = 0
     misses: int = 0
     request: str = ""
     number: str = ""
+    ticket: str = ""
+    ticket_number: str = ""
+    draft: Filling | None = None
+    files: tuple[Attachment, ...] = ()
+    tickets: tuple[OwnTicket, ...] = ()
     name: str = ""
     email: str = ""

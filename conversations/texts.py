@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import string
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from gettext import c2py
 from typing import TypeVar
 from zoneinfo import ZoneInfo
@@ -15,6 +18,27 @@ from conversations.model import Block, Bold, Break, Bullets, Code, Doc, Inline, 
 
 Values = Mapping[str, str | int]
 T = TypeVar("T")
+
+
+_COMBINING = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f]+")
+
+
+def fold(text: str) -> str:
+    """`text` without case, accents and outer punctuation: how labels are compared."""
+    plain = text.casefold()
+    if not plain.isascii():
+        plain = _COMBINING.sub("", unicodedata.normalize("NFKD", plain))
+    return plain.strip(" \t\n.!?¡¿,:;)(")
+
+
+folded_label = lru_cache(maxsize=4096)(fold)
+"""For the desk's own words only: the same few come with every turn, and what customers wrote is not to be kept in a cache."""
+
+
+@lru_cache(maxsize=256)
+def folded_words(words: str) -> frozenset[str]:
+    """`fold` of each of a phrase's alternatives, which | parts."""
+    return frozenset(map(fold, words.split("|")))
 
 
 class Catalogue(Struct, frozen=True):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from conversations.effects import Effect, Say
 from conversations.events import Event
+from conversations.forms import Form
 from conversations.knowledge import Knowledge
-from conversations.model import Choice, Doc, Frame, Idle, Message, Offer, Prompt, State
+from conversations.model import Choice, Doc, Filling, Frame, Idle, Message, Offer, Prompt, Sheet, State
 
 PROMPTS_KEPT = 8
 """How many questions back a button still works. Older ones are told that the talk has moved on."""
@@ -20,11 +22,13 @@ LABEL_LIMIT = 75
 class Turn:
     """The mutable middle of a pure function: built from its arguments, read out as its result."""
 
-    def __init__(self, state: State, event: Event, knowledge: Knowledge) -> None:
+    def __init__(self, state: State, event: Event, knowledge: Knowledge, guides: Mapping[str, Guide]) -> None:
         self.state = replace(state, turns=state.turns + 1)
         self.event = event
         self.knowledge = knowledge
+        self.guides = guides
         self.effects: list[Effect] = []
+        self.spoke = self.asked = False
 
     @property
     def locale(self) -> str:
@@ -51,8 +55,8 @@ class Turn:
     def phrase(self, id: str, **values: str | int) -> Doc:
         return self.knowledge.texts.doc(id, self.locale, **values)
 
-    def offer(self, id: str, action: str, argument: str = "") -> Offer:
-        return Offer(self.knowledge.texts.label(id, self.locale)[:LABEL_LIMIT], action, argument)
+    def offer(self, id: str, action: str, argument: str = "", *, aside: bool = False) -> Offer:
+        return Offer(self.knowledge.texts.label(id, self.locale)[:LABEL_LIMIT], action, argument, aside)
 
     def topic_offer(self, topic: str) -> Offer:
         return Offer(self.title(topic)[:LABEL_LIMIT], "topic", topic)
@@ -61,18 +65,28 @@ class Turn:
         answers = self.knowledge.topics[topic].answers
         return (answers.get(self.locale) or answers[self.knowledge.desk.default_locale]).title
 
-    def say(self, doc: Doc, offers: tuple[Offer, ...] = ()) -> None:
-        """Queue a message. Its offers become a prompt; at most one message of a turn may carry some."""
+    def say(self, doc: Doc, offers: tuple[Offer, ...] = (), sheet: Sheet | None = None, about: str = "") -> None:
+        """Queue a message. Its offers become a prompt, of the form `about` if it belongs to one; at most one message of a turn has some."""
         choices: tuple[Choice, ...] = ()
         if offers:
-            prompt = Prompt(str(self.state.turns), offers)
-            choices = tuple(Choice(f"{prompt.id}.{n}", offer.label) for n, offer in enumerate(offers, 1))
+            prompt = Prompt(str(self.state.turns), offers, about)
+            choices = tuple(Choice(f"{prompt.id}.{n}", offer.label, offer.aside) for n, offer in enumerate(offers, 1))
+            self.asked = True
             # Labels are needed only to recognise a typed answer to the newest prompt; older ones keep what their keys mean.
             *older, newest = self.state.prompts or (prompt,)
             kept = (*older, *(() if newest is prompt else (without_labels(newest),)), prompt)
             self.remember(prompts=kept[-PROMPTS_KEPT:])
-        self.do(Say(Message(doc=doc, locale=self.locale, choices=choices)))
+        self.spoke = True
+        self.do(Say(Message(doc=doc, locale=self.locale, choices=choices, sheet=sheet)))
 
 
 def without_labels(prompt: Prompt) -> Prompt:
-    return Prompt(prompt.id, tuple([Offer("", offer.action, offer.argument) for offer in prompt.offers]))
+    return Prompt(prompt.id, tuple([Offer("", offer.action, offer.argument) for offer in prompt.offers]), prompt.about)
+
+
+class Guide(NamedTuple):
+    """A form and what stands round it: the raw answers it begins with, and what becomes of those that are sent."""
+
+    form: Form
+    begin: Callable[[Turn], dict[str, Any]]
+    send: Callable[[Turn, Filling, dict[str, Any]], None]

@@ -72,6 +72,60 @@ class RequestAmendment(NamedTuple):
     text: str
 
 
+class NewTicket(NamedTuple):
+    """`answers` and `files` are JSON. `due_at` is when the first reply was promised, None when nothing was."""
+
+    key: str
+    number: str
+    form: str
+    version: int
+    department: str
+    priority: str
+    title: str
+    text: str
+    answers: str
+    files: str
+    locale: str
+    topic: str
+    name: str
+    email: str
+    state: str
+    due_at: int | None
+
+
+class NewChange(NamedTuple):
+    """One step in a ticket's life: made only if the ticket stands at `before`; with `before` empty, the opening of one just added.
+
+    `id` is the event's that made it, 0 for the opening. A step to the same state changes nothing and is kept for its `note`.
+    """
+
+    ticket: str
+    id: int
+    who: str
+    place: str
+    before: str
+    state: str
+    note: str
+    at: int
+
+
+class NewEntry(NamedTuple):
+    """Something written to a ticket after it was opened. `author` is customer or team; `files` is JSON."""
+
+    ticket: str
+    id: int
+    author: str
+    name: str
+    text: str
+    files: str
+    at: int
+
+
+class NewRating(NamedTuple):
+    ticket: str
+    rating: int
+
+
 class Turn(NamedTuple):
     """What a claimed conversation has become: to be committed whole or not at all.
 
@@ -88,6 +142,10 @@ class Turn(NamedTuple):
     timers: tuple[tuple[str, int | None], ...]
     requests: tuple[NewRequest, ...]
     amendments: tuple[RequestAmendment, ...]
+    tickets: tuple[NewTicket, ...] = ()
+    changes: tuple[NewChange, ...] = ()
+    entries: tuple[NewEntry, ...] = ()
+    ratings: tuple[NewRating, ...] = ()
 
 
 class Due(NamedTuple):
@@ -155,3 +213,32 @@ class Request(NamedTuple):
     email: str
     created_at: int
     closed_at: int | None
+
+
+class Ticket(NamedTuple):
+    """A ticket as the team sees it: in the order of its table's columns."""
+
+    shard: int
+    conversation: int
+    key: str
+    number: str
+    form: str
+    version: int
+    department: str
+    priority: str
+    title: str
+    text: str
+    answers: str
+    files: str
+    locale: str
+    topic: str
+    name: str
+    email: str
+    state: str
+    created_at: int
+    updated_at: int
+    due_at: int | None
+    first_reply_at: int | None
+    resolved_at: int | None
+    closed_at: int | None
+    rating: int | None

@@ -179,6 +179,73 @@ request = Table(
     **WIDE,
 )
 
+ticket = Table(
+    "ticket",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("version", Int, nullable=False),  # of the form, as which `answers` are to be read
+    Column("department", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("answers", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("state", Text, nullable=False),  # conversations.tickets.TicketState
+    Column("created_at", Int, nullable=False),
+    Column("updated_at", Int, nullable=False),
+    Column("due_at", Int),  # when the first reply was promised
+    Column("first_reply_at", Int),
+    Column("resolved_at", Int),
+    Column("closed_at", Int),
+    Column("rating", Small),  # 1 to 5, when the customer gave one
+    PrimaryKeyConstraint("shard", "conversation", "key"),
+    # Not unique: a number is 40 bits of a hash, and a ticket must never be lost for one that is like it.
+    Index("ticket_number", "number"),
+    _partial("ticket_open", "created_at", where="state NOT IN ('resolved', 'closed', 'merged')"),
+    **WIDE,
+)
+
+ticket_change = Table(
+    "ticket_change",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("id", Int, nullable=False),  # of the event that made it; 0 for the opening, so that a ticket is opened once
+    Column("who", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("at", Int, nullable=False),
+    PrimaryKeyConstraint("shard", "conversation", "ticket", "id"),
+    **WIDE,
+)
+
+ticket_entry = Table(
+    "ticket_entry",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("id", Int, nullable=False),  # of the event it came with
+    Column("author", Text, nullable=False),  # customer or team
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("at", Int, nullable=False),
+    PrimaryKeyConstraint("shard", "conversation", "ticket", "id"),
+    **WIDE,
+)
+
 web_session = Table(
     "web_session",
     metadata,

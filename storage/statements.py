@@ -37,6 +37,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     tuple_,
     update,
 )
@@ -44,7 +45,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeEngine
 
 from storage.rows import Due
-from storage.schema import address, conversation, inbox, outbox, request, timer, web_session, work
+from storage.schema import address, conversation, inbox, outbox, request, ticket, ticket_change, ticket_entry, timer, web_session, work
 
 EVENTS_PER_CLAIM = 50
 PARK_AFTER = 10
@@ -107,6 +108,7 @@ class Statements:
         self._timers()
         self._transcript()
         self._requests()
+        self._tickets()
         self._sessions()
 
     # --- what differs between the two ---
@@ -499,6 +501,58 @@ class Statements:
             .where(request.c.number == bindparam("of_number"), request.c.closed_at.is_(None))
             .values(closed_at=bindparam("now"))
             .returning(request.c.key)
+        )
+
+    # --- tickets ---
+
+    def _tickets(self) -> None:
+        key = (ticket.c.shard, ticket.c.conversation, ticket.c.key)
+        self.add_tickets = self._many(
+            self._insert(ticket).on_conflict_do_nothing(index_elements=["shard", "conversation", "key"]),
+            *("shard", "conversation", "key", "number", "form", "version", "department", "priority", "title", "text"),
+            *("answers", "files", "locale", "topic", "name", "email", "state", "created_at", "updated_at", "due_at"),
+        )
+        self.lock_tickets = (
+            select(*key, ticket.c.state, ticket.c.first_reply_at, ticket.c.resolved_at, ticket.c.closed_at, ticket.c.rating)
+            .where(self._listed(*key))
+            .order_by(*key)
+            .with_for_update()
+        )
+        self.move_tickets = self._many(
+            update(ticket)
+            .where(*_at(ticket, "shard", "conversation", "key"))
+            .values(
+                state=bindparam("to_state"),
+                updated_at=bindparam("now"),
+                first_reply_at=bindparam("replied"),
+                resolved_at=bindparam("resolved"),
+                closed_at=bindparam("closed"),
+                rating=bindparam("rated"),
+            ),
+            *("to_state", "now", "replied", "resolved", "closed", "rated", "at_shard", "at_conversation", "at_key"),
+        )
+        once = ["shard", "conversation", "ticket", "id"]
+        self.add_changes = self._many(self._insert(ticket_change).on_conflict_do_nothing(index_elements=once), *ticket_change.c.keys())
+        self.add_entries = self._many(self._insert(ticket_entry).on_conflict_do_nothing(index_elements=once), *ticket_entry.c.keys())
+        newest = select(ticket).order_by(ticket.c.created_at.desc(), ticket.c.key)
+        limit = bindparam("limit", type_=BigInteger)
+        self.tickets = newest.limit(limit)
+        self.tickets_in = newest.where(ticket.c.state == bindparam("in_state")).limit(limit)
+        unfinished = text("state NOT IN ('resolved', 'closed', 'merged')")
+        self.open_tickets = select(ticket).where(unfinished).order_by(ticket.c.created_at, ticket.c.key).limit(limit)
+        self.find_tickets = select(ticket).where(ticket.c.number == bindparam("number")).order_by(ticket.c.created_at)
+        self.ticket_state = select(ticket.c.state).where(*(column == bindparam(f"at_{column.name}", type_=column.type) for column in key))
+        self.count_tickets = select(ticket.c.state, func.count().label("amount")).group_by(ticket.c.state)
+
+        def of_ticket(table: Table) -> Select[Any]:
+            at = (table.c[name] == bindparam(f"at_{name}", type_=table.c[name].type) for name in ("shard", "conversation", "ticket"))
+            return select(*list(table.c)[2:]).where(*at).order_by(table.c.at, table.c.id)
+
+        self.changes_of = of_ticket(ticket_change)
+        self.entries_of = of_ticket(ticket_entry)
+        self.address_of = select(conversation.c.address).where(
+            conversation.c.shard == bindparam("at_shard", type_=conversation.c.shard.type),
+            conversation.c.id == bindparam("at_id", type_=conversation.c.id.type),
         )
 
     # --- web sessions ---

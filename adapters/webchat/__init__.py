@@ -1,11 +1,14 @@
 """The live chat: a widget for the customer's browser and the server part it speaks to."""
 
 from adapters.webchat.adapter import WebChat
-from adapters.webchat.ports import Entry, Log, Now, Session, Sessions, Welcome, Welcomes
+from adapters.webchat.ports import Blobs, Entry, FileRefused, Kept, Log, Now, Session, Sessions, Welcome, Welcomes
 from adapters.webchat.settings import Rate, WebChatLimits, WebChatSettings
 
 __all__ = [
+    "Blobs",
     "Entry",
+    "FileRefused",
+    "Kept",
     "Log",
     "Now",
     "Rate",

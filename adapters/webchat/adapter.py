@@ -11,15 +11,16 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from adapters.base import Accept, Capabilities, Outbound, Payload, Receipt
 from adapters.webchat import wire
 from adapters.webchat.endpoints import Endpoints, Serve
+from adapters.webchat.files import Files
 from adapters.webchat.hub import Hub
 from adapters.webchat.live import Live
 from adapters.webchat.page import Page
-from adapters.webchat.ports import Log, Now, Sessions, Welcomes
+from adapters.webchat.ports import Blobs, Log, Now, Sessions, Welcomes
 from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.visitors import Visitors
 from conversations.events import Inbound
-from conversations.model import Address
+from conversations.model import Address, Attachment
 
 _TEXT_LIMIT: Final = 1_000_000
 _CHOICES: Final = 1_000
@@ -36,11 +37,15 @@ class WebChat:
     name = "web"
     capabilities = Capabilities(text_limit=_TEXT_LIMIT, choices=_CHOICES, label_limit=1_000, idempotent_send=True)
 
-    def __init__(self, settings: WebChatSettings, *, log: Log, sessions: Sessions, welcome: Welcomes, now: Now) -> None:
+    def __init__(
+        self, settings: WebChatSettings, *, log: Log, sessions: Sessions, welcome: Welcomes, now: Now, blobs: Blobs, key: bytes
+    ) -> None:
+        """`key`: 32 secret bytes or more that stay the same, and are the same on every node: they vouch for files and their links."""
         self.settings = settings
         self._hub = Hub(log)
         self._visitors = Visitors(settings, sessions, now)
-        self._endpoints = Endpoints(settings, self._visitors, self._hub, welcome, now)
+        self._files = Files(settings, self._visitors, blobs, key, now)
+        self._endpoints = Endpoints(settings, self._visitors, self._hub, welcome, self._files, now)
         self._live = Live(settings, self._visitors, self._hub)
         self._page = Page(settings, welcome, self._endpoints.assets)
 
@@ -50,7 +55,7 @@ class WebChat:
             arrived = msgspec.convert(raw, wire.Arrived)
             address = Address.parse(arrived.address)
             known = (address.platform, address.account) == (self.name, self.settings.site) and str(address) == arrived.address
-            return wire.event_of(arrived.body, address, self.settings.limits.text) if known else None
+            return wire.event_of(arrived.body, address, self.settings.limits, self._files.vouch) if known else None
         except (msgspec.ValidationError, ValueError, Refusal):
             return None
 
@@ -61,6 +66,10 @@ class WebChat:
         """Wake the browsers of this conversation. With none open it is delivered all the same: the log keeps it until one comes."""
         self._hub.wake(str(payload.address))
         return Receipt(key)
+
+    def link(self, file: Attachment) -> str:
+        """The path of a download that works for ten minutes, for whoever has it."""
+        return self._files.link(file)
 
     def wake(self, address: str) -> None:
         """Tell the browsers at `address` to look into the log: for what is written by another node."""
@@ -89,6 +98,9 @@ class WebChat:
             route("/chat/sessions", POST=http.open, DELETE=http.close),
             route("/chat/messages", POST=http.send),
             route("/chat/events", GET=http.poll),
+            route("/chat/files", POST=self._files.receive),
+            route("/chat/files/link", POST=http.link),
+            route("/chat/files/{digest}", GET=self._files.show),
             route("/chat/identify", POST=http.identify),
             route("/chat/config", GET=http.config),
             WebSocketRoute("/chat/socket", self._live.attend),

@@ -13,13 +13,14 @@ from starlette.responses import Response
 from adapters.base import Accept, Accepted, NotStored
 from adapters.webchat import identity, wire
 from adapters.webchat.assets import Assets
+from adapters.webchat.files import Files
 from adapters.webchat.hub import Gone, Hub, Stopped
 from adapters.webchat.ports import Now, Welcomes
 from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.visitors import Visitors, bearer
 from conversations.events import Inbound
-from conversations.model import Address
+from conversations.model import Address, Attachment
 
 Serve = Callable[[Request], Awaitable[Response]]
 
@@ -47,13 +48,14 @@ def _json(data: Any, status: int = 200, cache: str = "no-store") -> Response:
 class Endpoints:
     """Plain Starlette endpoints: this is the hot path. `accept` is there while the adapter runs."""
 
-    def __init__(self, settings: WebChatSettings, visitors: Visitors, hub: Hub, welcome: Welcomes, now: Now) -> None:
+    def __init__(self, settings: WebChatSettings, visitors: Visitors, hub: Hub, welcome: Welcomes, files: Files, now: Now) -> None:
         self.accept: Accept | None = None
         self.assets = Assets()
         self._settings = settings
         self._visitors = visitors
         self._hub = hub
         self._welcome = welcome
+        self._files = files
         self._now = now
 
     def serve(self, methods: Mapping[str, Serve]) -> Serve:
@@ -67,7 +69,7 @@ class Endpoints:
                 if request.method == "OPTIONS":
                     response = Response(status_code=204)
                     response.headers["access-control-allow-methods"] = allowed
-                    response.headers["access-control-allow-headers"] = "authorization, content-type"
+                    response.headers["access-control-allow-headers"] = "authorization, content-type, x-file-name"
                     response.headers["access-control-max-age"] = "7200"
                 else:
                     response = await methods["GET" if request.method == "HEAD" else request.method](request)
@@ -75,7 +77,8 @@ class Endpoints:
                 response = refusal.response(speaks_spanish(request.headers.get("accept-language", "")))
             except NotStored as error:
                 response = Refusal("not_stored", after=error.after).response(speaks_spanish(request.headers.get("accept-language", "")))
-            response.headers.update(_HEADERS)
+            for name, value in _HEADERS.items():
+                response.headers.setdefault(name, value)
             response.headers.setdefault("cache-control", "no-store")
             response.headers.add_vary_header("Origin")
             if origin:
@@ -105,9 +108,16 @@ class Endpoints:
     async def send(self, request: Request) -> Response:
         session = await self._visitors.session(bearer(request), self._visitors.network(request))
         self._visitors.count_message(session.address)
-        inbound = wire.event_of(wire.read(await self._body(request), wire.Sent), Address.parse(session.address), self._settings.limits.text)
+        body = wire.read(await self._body(request), wire.Sent)
+        inbound = wire.event_of(body, Address.parse(session.address), self._settings.limits, self._files.vouch)
         accepted = await self._accept(inbound)
         return _json({"id": inbound.key, "fresh": accepted.fresh}, 202 if accepted.fresh else 200)
+
+    async def link(self, request: Request) -> Response:
+        """A short-lived link to a file of the visitor's own."""
+        session = await self._visitors.session(bearer(request), self._visitors.network(request))
+        file = self._files.vouch(session.address, wire.read(await self._body(request), Attachment))
+        return _json({"url": self._files.link(file)})
 
     async def identify(self, request: Request) -> Response:
         network = self._visitors.network(request)
@@ -168,7 +178,7 @@ class Endpoints:
             "locales": welcome.locales,
             "greeting": welcome.greeting,
             "suggestions": welcome.suggestions,
-            "limits": {"text": self._settings.limits.text},
+            "limits": {"text": self._settings.limits.text, "file": self._settings.limits.file, "files": wire.FILES},
         }
         return _json(body, cache="public, max-age=60")
 

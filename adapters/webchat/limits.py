@@ -13,8 +13,9 @@ from adapters.webchat.settings import Rate
 class Buckets:
     """One token bucket per key. At most `remembered` are kept: the longest unused is forgotten first, which can only be generous."""
 
-    def __init__(self, rate: Rate, remembered: int) -> None:
+    def __init__(self, rate: Rate, remembered: int, refusal: str = "too_many") -> None:
         self._rate = rate
+        self._refusal = refusal
         self._remembered = remembered
         self._levels: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
@@ -22,17 +23,17 @@ class Buckets:
         return len(self._levels)
 
     def take(self, key: str, now_ms: int) -> None:
-        """Take one token; raises Refusal (too_many) with the time until there is one."""
+        """Take one token; raises Refusal (`refusal`) with the time until there is one."""
         wait = self._level(key, now_ms)
         if wait > 0:
-            raise Refusal("too_many", after=wait)
+            raise Refusal(self._refusal, after=wait)
         level, at = self._levels[key]
         self._levels[key] = (level - 1, at)
 
     def check(self, key: str, now_ms: int) -> None:
-        """Raise Refusal (too_many) when there is no token left, without taking one."""
+        """Raise Refusal (`refusal`) when there is no token left, without taking one."""
         if key in self._levels and (wait := self._level(key, now_ms)) > 0:
-            raise Refusal("too_many", after=wait)
+            raise Refusal(self._refusal, after=wait)
 
     def _level(self, key: str, now_ms: int) -> float:
         """Bring the bucket up to now; the seconds until it holds a whole token."""

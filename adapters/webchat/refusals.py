@@ -39,6 +39,16 @@ _SENTENCES: Final[dict[str, tuple[int, str, str]]] = {
         "This desk does not accept signed identities. Set an identity secret to turn them on.",
         "Este servicio no acepta identidades firmadas. Configura un secreto de identidad para activarlas.",
     ),
+    "link_over": (
+        403,
+        "This link has expired or is not complete. Open the file from the chat again.",
+        "Este enlace ha caducado o está incompleto. Abre el archivo otra vez desde el chat.",
+    ),
+    "file_gone": (
+        404,
+        "This file is not here any more. Send it again.",
+        "Este archivo ya no está disponible. Envíalo de nuevo.",
+    ),
     "slow": (
         408,
         "The request took too long to arrive. Send it again.",
@@ -53,6 +63,26 @@ _SENTENCES: Final[dict[str, tuple[int, str, str]]] = {
         413,
         "The request is too large: at most {limit} bytes are taken. Shorten the message.",
         "La petición es demasiado grande: se aceptan como máximo {limit} bytes. Acorta el mensaje.",
+    ),
+    "file_too_large": (
+        413,
+        "The file is too large: at most {megabytes} MB are taken. Send a smaller one, or only the part that matters.",
+        "El archivo es demasiado grande: se aceptan como máximo {megabytes} MB. Envía uno más pequeño o solo la parte que importa.",
+    ),
+    "file_type": (
+        415,
+        "This type of file is not taken. Send a picture (PNG, JPEG, WebP), a PDF, or plain text such as a log in UTF-8.",
+        "Este tipo de archivo no se acepta. Envía una imagen (PNG, JPEG, WebP), un PDF o texto sin formato, como un registro en UTF-8.",
+    ),
+    "file_broken": (
+        422,
+        "The file is damaged or incomplete. Check that it opens on your side, then send it again.",
+        "El archivo está dañado o incompleto. Comprueba que se abre en tu equipo y envíalo de nuevo.",
+    ),
+    "file_unknown": (
+        422,
+        "A file of this message was not uploaded in this chat. Add it again.",
+        "Uno de los archivos del mensaje no se ha subido en este chat. Añádelo otra vez.",
     ),
     "not_json": (
         415,
@@ -78,6 +108,11 @@ _SENTENCES: Final[dict[str, tuple[int, str, str]]] = {
         429,
         "Too many requests. Wait {after} s and try again.",
         "Demasiadas peticiones. Espera {after} s e inténtalo de nuevo.",
+    ),
+    "too_many_files": (
+        429,
+        "This chat has sent as many files as are taken. Wait {after} s before sending another.",
+        "Este chat ya ha enviado el máximo de archivos. Espera {after} s antes de enviar otro.",
     ),
     "not_stored": (
         503,

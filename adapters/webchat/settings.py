@@ -54,6 +54,13 @@ class WebChatLimits(BaseModel):
     poll_seconds: Annotated[float, Field(gt=0)] = 25
     send_seconds: Annotated[float, Field(gt=0, description="a browser that takes nothing for so long is dropped")] = 20
     idle_days: Annotated[int, Field(ge=1)] = 30
+    answers: Annotated[int, Field(ge=1, description="fields of one page of a form")] = 40
+    answer: Annotated[int, Field(ge=1, le=20_000, description="code points of one field of a form")] = 10_000
+    file: Annotated[int, Field(ge=1_024)] = 20_971_520
+    file_seconds: Annotated[float, Field(gt=0)] = 300
+    files: Rate = Rate(burst=20, per_second=0.001)
+    uploads: Rate = Rate(burst=20, per_second=0.2)
+    uploads_at_once: Annotated[int, Field(ge=1)] = 5
 
     @model_validator(mode="before")
     @classmethod

@@ -41,6 +41,9 @@ class Visitors:
         self._connects = Buckets(limits.connects, limits.remembered)
         self._messages = Buckets(limits.messages, limits.remembered)
         self._identifies = Buckets(limits.identifies, limits.remembered)
+        self._files = Buckets(limits.files, limits.remembered, "too_many_files")
+        self._uploads = Buckets(limits.uploads, limits.remembered)
+        self.uploading = Counted(limits.uploads_at_once)
         self.by_ip = Counted(limits.sockets_per_ip)
         self.by_conversation = Counted(limits.sockets_per_conversation)
 
@@ -118,6 +121,15 @@ class Visitors:
 
     def count_message(self, address: str) -> None:
         self._messages.take(address, self._now())
+
+    def count_file(self, address: str, network: str) -> None:
+        """One upload begins. Raises Refusal (too_many, too_many_files)."""
+        self._files.check(address, self._now())
+        self._uploads.take(network, self._now())
+
+    def count_kept(self, address: str) -> None:
+        """Only what was kept counts against a conversation: somebody who picks wrong files must still find the right one."""
+        self._files.take(address, self._now())
 
     def count_identify(self, network: str) -> None:
         self._identifies.take(network, self._now())

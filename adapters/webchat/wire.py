@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from typing import Final, Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
@@ -14,12 +14,19 @@ from adapters.text import sendable
 from adapters.webchat.identity import Identity
 from adapters.webchat.ports import Entry
 from adapters.webchat.refusals import Refusal
+from adapters.webchat.settings import WebChatLimits
 from conversations import events
-from conversations.events import ChoicePressed, CommandGiven, CustomerIdentified, Inbound, MessageReceived
-from conversations.model import Address
+from conversations.events import ChoicePressed, CommandGiven, CustomerIdentified, FormAnswered, Inbound, MessageReceived
+from conversations.model import Address, Attachment
 
 COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket"})
 CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_KEY: Final = re.compile(r"[!-~]{0,60}")
+_VERSIONS: Final = 1_000_000
+FILES: Final = 10
+"""Files of one message, or of one field of a form."""
+
 _CHOICE: Final = re.compile(r"[!-~]{1,40}")
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 # Everything of category Cc except tab and new line: it has no business in a message, and NUL cannot even be stored by PostgreSQL.
@@ -27,8 +34,18 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _DAY_MS: Final = 86_400_000
 
 
+class Filled(Struct, frozen=True, omit_defaults=True):
+    """A page of a form as it was filled in: texts as they were typed, and for files a list of attachments, by the name of the field."""
+
+    form: str
+    version: int
+    answers: dict[str, str | tuple[Attachment, ...]]
+    key: str = ""
+    send: bool = False
+
+
 class Sent(Struct, frozen=True):
-    """The body of POST /chat/messages: exactly one of text, choice and command."""
+    """The body of POST /chat/messages: exactly one of text, choice, command and form; a text may have files, or be files alone."""
 
     client_id: str
     text: str | None = None
@@ -36,6 +53,8 @@ class Sent(Struct, frozen=True):
     label: str = ""
     command: str | None = None
     argument: str = ""
+    form: Filled | None = None
+    files: tuple[Attachment, ...] = ()
     locale: str = ""
 
 
@@ -89,22 +108,30 @@ def locale_hint(text: str) -> str:
     return text if _LOCALE.fullmatch(text) else ""
 
 
-def event_of(sent: Sent, address: Address, text_limit: int) -> Inbound:
+Vouch = Callable[[str, Attachment], Attachment]
+"""Gives back an attachment that was uploaded at this address; raises Refusal (file_unknown) for any other."""
+
+
+def event_of(sent: Sent, address: Address, limits: WebChatLimits, vouch: Vouch) -> Inbound:
     """The neutral event in what a browser sent. Pure; raises Refusal."""
     if not CLIENT_ID.fullmatch(sent.client_id):
         raise Refusal("bad_field", field="client_id (8 to 64 letters, digits, _ or -)")
-    given = [name for name in ("text", "choice", "command") if getattr(sent, name) is not None]
-    if len(given) != 1:
-        raise Refusal("bad_field", field="exactly one of text, choice, command")
+    given = [name for name in ("text", "choice", "command", "form") if getattr(sent, name) is not None]
+    if len(given) > 1 or not (given or sent.files):
+        raise Refusal("bad_field", field="exactly one of text, choice, command, form")
+    if sent.files and given not in ([], ["text"]):
+        raise Refusal("bad_field", field="files (with a text, or alone)")
     locale = locale_hint(sent.locale)
     event: events.Event
-    if sent.text is not None:
-        text = plain(sent.text)
-        if not text:
+    if sent.text is not None or sent.files:
+        text = plain(sent.text or "")
+        if not (text or sent.files):
             raise Refusal("empty")
-        if len(text) > text_limit:
-            raise Refusal("too_long", limit=text_limit, length=len(text))
-        event = MessageReceived(text=text, locale=locale)
+        if len(text) > limits.text:
+            raise Refusal("too_long", limit=limits.text, length=len(text))
+        event = MessageReceived(text=text, locale=locale, files=_vouched(sent.files, str(address), vouch))
+    elif sent.form is not None:
+        event = _filled(sent.form, str(address), locale, limits, vouch)
     elif sent.choice is not None:
         if not _CHOICE.fullmatch(sent.choice):
             raise Refusal("bad_field", field="choice")
@@ -114,6 +141,30 @@ def event_of(sent: Sent, address: Address, text_limit: int) -> Inbound:
             raise Refusal("bad_field", field=f"command (one of {', '.join(sorted(COMMANDS))})")
         event = CommandGiven(name=sent.command, argument=plain(sent.argument)[:75], locale=locale)
     return Inbound(address=address, key=sent.client_id, event=event)
+
+
+def _filled(filled: Filled, address: str, locale: str, limits: WebChatLimits, vouch: Vouch) -> FormAnswered:
+    if not (_NAME.fullmatch(filled.form) and 1 <= filled.version <= _VERSIONS and _KEY.fullmatch(filled.key)):
+        raise Refusal("bad_field", field="form (a form, its version and its key)")
+    if len(filled.answers) > limits.answers:
+        raise Refusal("bad_field", field=f"answers (at most {limits.answers})")
+    answers: dict[str, Any] = {}
+    for name, given in filled.answers.items():
+        if not _NAME.fullmatch(name):
+            raise Refusal("bad_field", field="answers (names of fields)")
+        if isinstance(given, str):
+            answers[name] = plain(given)
+            if len(answers[name]) > limits.answer:
+                raise Refusal("too_long", limit=limits.answer, length=len(answers[name]))
+        else:
+            answers[name] = [msgspec.to_builtins(file) for file in _vouched(given, address, vouch)]
+    return FormAnswered(form=filled.form, version=filled.version, answers=answers, key=filled.key, send=filled.send, locale=locale)
+
+
+def _vouched(files: Sequence[Attachment], address: str, vouch: Vouch) -> tuple[Attachment, ...]:
+    if len(files) > FILES:
+        raise Refusal("bad_field", field=f"files (at most {FILES})")
+    return tuple(vouch(address, file) for file in files)
 
 
 def identified(who: Identity, address: Address, locale: str, now: int) -> Inbound:
@@ -139,6 +190,8 @@ class _Line(Struct, frozen=True, omit_defaults=True, rename={"author": "by"}):
     choice: str | None = None
     label: str | None = None
     command: str | None = None
+    form: Mapping[str, Any] | None = None
+    files: tuple[Attachment, ...] = ()
     message: Raw | None = None
 
 
@@ -159,8 +212,11 @@ def line(entry: Entry) -> bytes | None:
     except msgspec.MsgspecError:
         return None  # written by a newer version: one line that cannot be read must not keep the rest of the conversation from its customer
     match event:
-        case MessageReceived(text=text):
-            shown = _Line(entry.cursor, "you", entry.key, entry.at, text=text)
+        case MessageReceived(text=text, files=files):
+            shown = _Line(entry.cursor, "you", entry.key, entry.at, text=text, files=files)
+        case FormAnswered(key=key, form=form, answers=answers):
+            # Which of these may be shown, and under what names, is told by the sheet that was filled in.
+            shown = _Line(entry.cursor, "you", entry.key, entry.at, form={"key": key, "form": form, "answers": answers})
         case ChoicePressed(key=key, label=label):
             shown = _Line(entry.cursor, "you", entry.key, entry.at, choice=key, label=label)
         case CommandGiven(name=name, argument=argument):

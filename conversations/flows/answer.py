@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from conversations.effects import CountOutcome
-from conversations.flows import contact, menu
+from conversations.flows import contact, form, menu
+from conversations.flows.menu import ways_out
 from conversations.knowledge import Topic
-from conversations.model import Contact, Doc, Offer
+from conversations.model import Contact, Doc, Filling, Offer
 from conversations.turn import Turn
 
 QUESTION_KEPT = 500
 RELATED_SHOWN = 2
-WAYS = ("ticket", "person")
 
 
 def ask(turn: Turn, text: str) -> None:
@@ -19,10 +19,10 @@ def ask(turn: Turn, text: str) -> None:
     if verdict.zone == "answer":
         topic = turn.knowledge.topics[verdict.topics[0]]
         if not topic.smalltalk and not topic.flow:
-            turn.remember(question=text[:QUESTION_KEPT])
+            turn.remember(question=text[:QUESTION_KEPT], asked_at=turn.event.at)
         give(turn, topic)
         return
-    turn.remember(question=text[:QUESTION_KEPT], topic="", misses=turn.state.misses + 1)
+    turn.remember(question=text[:QUESTION_KEPT], asked_at=turn.event.at, topic="", misses=turn.state.misses + 1)
     if verdict.zone == "offer" and turn.state.misses < 3:
         turn.do(CountOutcome("offered", verdict.topics[0]))
         nearest = tuple(turn.topic_offer(topic) for topic in verdict.topics[:3])
@@ -38,6 +38,8 @@ def give(turn: Turn, topic: Topic) -> None:
     words = body(turn, topic)
     turn.remember(misses=0, topic=topic.id)
     match topic.flow:
+        case "menu" | "help" if isinstance(turn.frame, Filling):
+            turn.say(words)  # the form's own question follows
         case "menu":
             menu.greet(turn, words)
         case "help":
@@ -45,15 +47,17 @@ def give(turn: Turn, topic: Topic) -> None:
         case "language":
             menu.ask_language(turn, words)
         case "person":
-            contact.begin(turn, "person", words)
+            contact.begin(turn, words)
         case "ticket":
-            contact.begin(turn, "ticket", words)
+            form.begin(turn, "ticket", words)
         case _:
             turn.do(CountOutcome("answered", topic.id))
             if isinstance(turn.frame, Contact):
                 # A question in the middle is answered, and then we go on where we were.
                 turn.say(words)
                 contact.ask_again(turn, turn.frame)
+            elif isinstance(turn.frame, Filling):
+                turn.say(words)
             else:
                 turn.say(words, () if topic.smalltalk else follow_ups(turn, topic))
 
@@ -66,12 +70,6 @@ def follow_ups(turn: Turn, topic: Topic) -> tuple[Offer, ...]:
     helped = (turn.offer("choice.helpful", "helpful", topic.id), turn.offer("choice.unhelpful", "unhelpful", topic.id))
     related = tuple(turn.topic_offer(id) for id in topic.related[:RELATED_SHOWN] if id in turn.knowledge.topics)
     return (*helped, *related, *ways_out(turn, topic.actions))
-
-
-def ways_out(turn: Turn, first: tuple[str, ...] = ()) -> tuple[Offer, ...]:
-    """The ways to the team. Both are always there; a topic only says which comes first."""
-    ways = dict.fromkeys((*(action for action in first if action in WAYS), *WAYS))
-    return tuple(turn.offer(f"choice.{way}", way) for way in ways)
 
 
 def helpful(turn: Turn, topic: str) -> None:

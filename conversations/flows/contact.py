@@ -1,14 +1,14 @@
-"""The way to people: a request for a person or a ticket is recorded at once, then we ask where the team may write to."""
+"""The way to people: a request for a person is recorded at once, then we ask where the team may write to."""
 
 from __future__ import annotations
 
 import re
 from hashlib import blake2s
-from typing import Literal
 
 from msgspec.structs import replace
 
-from conversations.effects import AmendRequest, CancelTimer, CountOutcome, RecordRequest, SetTimer
+from conversations.effects import AmendRequest, CountOutcome, RecordRequest, SetTimer
+from conversations.flows.stack import CONTACT_TIMER, leave
 from conversations.model import Contact, Doc, Offer
 from conversations.turn import Turn
 
@@ -17,7 +17,7 @@ PATIENCE_MS = 15 * 60 * 1000
 
 TIMES_ASKED = 3
 TEXT_KEPT = 2000
-TIMER = "contact"
+TIMER = CONTACT_TIMER
 
 LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 EMAIL = re.compile(rf"(?<![\w.+-])[A-Za-z0-9][\w.+-]{{0,63}}@(?:{LABEL}\.){{1,8}}[A-Za-z]{{2,24}}(?![\w-])", re.ASCII)
@@ -34,22 +34,21 @@ def number_of(seq: int) -> str:
     return f"{digits[:4]}-{digits[4:]}"
 
 
-def begin(turn: Turn, kind: Literal["person", "ticket"], lead: Doc = ()) -> None:
+def begin(turn: Turn, lead: Doc = ()) -> None:
     """Record the request, say (after `lead`) what will happen, and ask for an address unless one is proven."""
     frame = turn.frame
-    if isinstance(frame, Contact) and frame.kind == kind:
+    if isinstance(frame, Contact):
         # Pressed twice, or said again while we wait: one request, not two.
         turn.say(turn.phrase("contact.already", number=frame.number), offers(turn))
         return
-    leave(turn)
     state = turn.state
     key, number = f"{turn.event.seq}.{state.turns}", number_of(turn.event.seq)
-    turn.do(CountOutcome(kind, state.topic))
+    turn.do(CountOutcome("person", state.topic))
     turn.do(
         RecordRequest(
             key=key,
             number=number,
-            kind=kind,
+            kind="person",
             locale=turn.locale,
             text=state.question,
             topic=state.topic,
@@ -59,24 +58,17 @@ def begin(turn: Turn, kind: Literal["person", "ticket"], lead: Doc = ()) -> None
     )
     turn.remember(request=key, number=number, misses=0)
     about = turn.phrase("contact.with_question", question=state.question) if state.question else turn.phrase("contact.without_question")
-    recorded = (*lead, *turn.phrase(f"contact.{kind}", number=number), *about)
+    recorded = (*lead, *turn.phrase("contact.person", number=number), *about)
     if state.email:
         turn.say((*recorded, *turn.phrase("contact.known_address", email=state.email), *turn.phrase("contact.urgent")))
         return
-    turn.push(Contact(kind, key, number))
+    turn.push(Contact("person", key, number))
     turn.do(SetTimer(TIMER, turn.event.at + PATIENCE_MS))
-    turn.say((*recorded, *turn.phrase(f"contact.ask_{kind}"), *turn.phrase("contact.urgent")), offers(turn))
+    turn.say((*recorded, *turn.phrase("contact.ask_person"), *turn.phrase("contact.urgent")), offers(turn))
 
 
 def offers(turn: Turn) -> tuple[Offer, ...]:
     return (turn.offer("choice.skip", "skip"),)
-
-
-def leave(turn: Turn) -> None:
-    """Stop asking; what was recorded stays."""
-    if isinstance(turn.frame, Contact):
-        turn.pop()
-        turn.do(CancelTimer(TIMER))
 
 
 def take_address(turn: Turn, text: str) -> bool:

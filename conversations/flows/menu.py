@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from conversations.flows.contact import leave
-from conversations.model import Doc, Idle, Offer
+from conversations.flows.stack import put_aside
+from conversations.model import Doc, Filling, Idle, Offer
 from conversations.turn import Turn
 
+WAYS = ("ticket", "person")
 LANGUAGE_NAMES = {"es": "Español", "en": "English"}
 """Each language is offered in its own words, so that who reads nothing else finds it."""
 
 
 def greet(turn: Turn, lead: Doc = ()) -> None:
-    """Start over: whatever was under way is left (a recorded request stays recorded) and the menu is shown, after `lead` if any."""
-    leave(turn)
+    """Start over: what was under way is left (a request stays recorded, a form can be gone on with) and the menu is shown after `lead`."""
+    put_aside(turn)
     known = turn.state.greeted
     turn.remember(frames=(Idle(),), greeted=True, misses=0)
     if lead:
@@ -23,12 +24,19 @@ def greet(turn: Turn, lead: Doc = ()) -> None:
 
 
 def menu_offers(turn: Turn) -> tuple[Offer, ...]:
-    """The desk's menu, and what every menu must lead to even if the desk forgot it: a ticket, a person, another language."""
+    """The desk's menu, and what every menu must lead to even if the desk forgot it: a ticket, a person, another language.
+
+    A form that was put aside comes first; who has tickets finds them. While one is under way there is no menu: its own question follows.
+    """
+    if isinstance(turn.frame, Filling):
+        return ()
+    resume = (turn.offer("form.resume", "resume"),) if turn.state.draft else ()
     topics = turn.knowledge.desk.menu
     flows = {turn.knowledge.topics[topic].flow for topic in topics}
     ways = tuple(turn.offer(f"choice.{flow}", flow) for flow in ("ticket", "person") if flow not in flows)
+    mine = (turn.offer("choice.tickets", "tickets"),) if turn.state.tickets else ()
     language = (turn.offer("choice.language", "language"),) if len(turn.knowledge.desk.locales) > 1 else ()
-    return (*(turn.topic_offer(topic) for topic in topics), *ways, *language)
+    return (*resume, *(turn.topic_offer(topic) for topic in topics), *ways, *mine, *language)
 
 
 def explain(turn: Turn, lead: Doc = ()) -> None:
@@ -48,9 +56,15 @@ def choose_language(turn: Turn, locale: str) -> None:
         ask_language(turn)
         return
     turn.remember(locale=locale, locale_chosen=True)
-    turn.say(turn.phrase("language.chosen"), menu_offers(turn))
+    turn.say(turn.phrase("form.language" if isinstance(turn.frame, Filling) else "language.chosen"), menu_offers(turn))
 
 
 def moved_on(turn: Turn) -> None:
     """A button of a question that is no longer kept was pressed."""
     turn.say(turn.phrase("choice.moved_on"), menu_offers(turn))
+
+
+def ways_out(turn: Turn, first: tuple[str, ...] = ()) -> tuple[Offer, ...]:
+    """The ways to the team. Both are always there; a topic only says which comes first."""
+    ways = dict.fromkeys((*(action for action in first if action in WAYS), *WAYS))
+    return tuple(turn.offer(f"choice.{way}", way) for way in ways)

@@ -68,6 +68,15 @@ def test_a_choice_is_picked_by_number_or_label(typed: str, key: str | None) -> N
     assert pick(CHOICES, typed) == key
 
 
+def test_a_way_round_a_question_is_listed_and_picked_by_its_label_only() -> None:
+    choices = (Choice("a", "Sí"), Choice("b", "← Atrás", aside=True))
+    message = Message(doc=paragraph("¿Cuánto?"), locale="es", choices=choices)
+    assert plain_text(message).splitlines()[-2:] == ["1) Sí", "[← Atrás]"]
+    assert pick(choices, "1") == "a"
+    assert pick(choices, "2") is None
+    assert pick(choices, "← atrás") == "b"
+
+
 def test_a_label_wins_over_a_number_and_a_shared_label_picks_neither() -> None:
     assert pick((Choice("a", "2"), Choice("b", "1")), "1") == "b"
     assert pick((Choice("a", "Otro"), Choice("b", "otro")), "otro") is None

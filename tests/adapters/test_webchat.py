@@ -23,7 +23,7 @@ from adapters.webchat.settings import origin_of
 from conversations.events import ChoicePressed, CommandGiven, Inbound, MessageReceived
 from conversations.model import Address, Choice, Doc, Message, paragraph
 from storage.rows import Entry, Session
-from tests.adapters.webchat_desk import Browser, Desk, browsing, limits, settings, text_of
+from tests.adapters.webchat_desk import SITE, Browser, Desk, browsing, limits, settings, text_of
 from tests.contracts.adapter import AdapterContract, Sample, until
 
 STATIC = Path(__file__).resolve().parents[2] / "adapters/webchat/static"
@@ -203,7 +203,7 @@ async def test_the_welcome(browser: Browser) -> None:
     assert english["suggestions"] == ["What is a ticket?"]
     assert spanish["locale"] == "es"
     assert text_of(spanish["greeting"]) == "Hola, ¿en qué puedo ayudarle?"
-    assert spanish["limits"] == {"text": 4000}
+    assert spanish["limits"] == {"text": 4000, "file": 20_971_520, "files": 10}
 
 
 # --- files and the page ---
@@ -241,17 +241,25 @@ async def test_files_we_do_not_have(browser: Browser) -> None:
 
 
 def test_languages_are_complete() -> None:
-    source = (STATIC / "widget.js").read_text()
-    english = re.search(r"const ENGLISH = \{(.*?)\n  \};", source, re.S)
-    assert english is not None
-    keys = set(re.findall(r'(\w+): "', english[1]))
-    assert len(keys) > 25
+    english: dict[str, str] = {}
+    for name, prefix in (("widget.js", ""), ("form.js", "form.")):
+        words = re.search(r"const ENGLISH = \{(.*?)\n *\};", (STATIC / name).read_text(), re.S)
+        assert words is not None
+        english |= {prefix + key: text for key, text in re.findall(r'(\w+): "([^"]*)"', words[1])}
+    assert len(english) > 50
     for name in ("es", "ar"):
         texts = json.loads((STATIC / f"{name}.json").read_text())
-        assert set(texts) == keys
-        assert all(
-            texts[key].count("{}") == len(re.findall(r"\{\}", dict(re.findall(r'(\w+): "([^"]*)"', english[1]))[key])) for key in keys
-        )
+        assert texts.keys() == english.keys()
+        assert {key: text.count("{}") for key, text in texts.items()} == {key: text.count("{}") for key, text in english.items()}
+
+
+async def test_forms_are_a_second_small_file(browser: Browser) -> None:
+    answer = await browser.http.get("/chat/form.js", headers={"accept-encoding": "gzip", "origin": SITE})
+    assert answer.headers["access-control-allow-origin"] == SITE
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert int(answer.headers["content-length"]) <= 8 * 1024
+    assert b"form.js" in (STATIC / "widget.js").read_bytes()
+    assert not re.search(rb"\bimport[\s({]", answer.content)
 
 
 def test_nothing_in_the_browser_is_parsed_as_markup_or_code() -> None:

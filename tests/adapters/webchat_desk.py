@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import hashlib
 import socket
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -20,13 +23,15 @@ from starlette.applications import Starlette
 from adapters.base import Accepted, NotStored, Outbound
 from adapters.webchat import Rate, WebChat, WebChatLimits, WebChatSettings, Welcome
 from adapters.webchat.ports import PAGE
-from conversations.events import ChoicePressed, CommandGiven, Inbound, MessageReceived, encoder
+from bot.files import Files
+from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageReceived, encoder
 from conversations.model import Address, Choice, Message, paragraph
+from storage.blobs import Blobs
 from storage.rows import Entry, Session
 
 
 class Desk:
-    """Implements all four ports. `reads` are the questions the log was asked; `broken` and `full` make it fail."""
+    """Implements four ports, and has the real files. `reads` are the questions the log was asked; `broken` and `full` make it fail."""
 
     def __init__(self, settings: WebChatSettings | None = None) -> None:
         self.settings = settings or WebChatSettings()
@@ -39,7 +44,11 @@ class Desk:
         self.clock = 0
         self.failures = 0
         self._running: asyncio.Task[None] | None = None
-        self.chat = WebChat(self.settings, log=self, sessions=self, welcome=self.welcome, now=self.now)
+        self._folder = tempfile.TemporaryDirectory(prefix="desk-")
+        self.blobs = Path(self._folder.name)
+        self.chat = WebChat(
+            self.settings, log=self, sessions=self, welcome=self.welcome, now=self.now, blobs=Files(Blobs(self.blobs)), key=b"s" * 32
+        )
 
     def now(self) -> int:
         return time.time_ns() // 1_000_000 + self.clock
@@ -109,6 +118,8 @@ class Desk:
                 said = label
             case CommandGiven(name=name):
                 said = name
+            case FormAnswered(form=form):
+                said = form
             case _:
                 return Accepted(True)
         choices = (Choice(f"{version}.0", "Yes"), Choice(f"{version}.1", "No"))
@@ -194,6 +205,10 @@ class Browser:
     async def send(self, **body: Any) -> httpx.Response:
         self.sent += 1
         return await self.http.post("/chat/messages", json={"client_id": f"message-{self.sent}", **body}, headers=self.bearer)
+
+    async def upload(self, content: Any, name: str = "", **headers: str) -> httpx.Response:
+        """`content` as bytes, or as parts that are still being made."""
+        return await self.http.post("/chat/files", content=content, headers=self.bearer | {"x-file-name": quote(name)} | headers)
 
     async def events(self, after: int = 0, **query: str) -> dict[str, Any]:
         answer = await self.http.get("/chat/events", params={"after": str(after), **query}, headers=self.bearer)

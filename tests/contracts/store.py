@@ -17,6 +17,7 @@ from storage.engines import Database, Rejected, Unavailable
 from storage.rows import Entry, Session
 from tests.contracts.store_outbox import OutboxContract
 from tests.contracts.store_rows import ADDRESS, NOW, StoreSteps, event, new_id, outcome, together, turn
+from tests.contracts.store_tickets import TicketsContract
 from tests.contracts.store_turns import TurnsContract
 
 MANY = 1000
@@ -235,5 +236,5 @@ class UnitsContract(StoreSteps):
         await database.close()
 
 
-class StoreContract(TurnsContract, OutboxContract, TimersContract, TranscriptContract, SessionsContract, UnitsContract):
+class StoreContract(TurnsContract, TicketsContract, OutboxContract, TimersContract, TranscriptContract, SessionsContract, UnitsContract):
     """All of it."""

@@ -21,7 +21,7 @@ class Chat:
         self.host = page.locator("support-chat")
         self.launcher = self.host.locator(".l")
         self.panel = self.host.locator("dialog")
-        self.field = self.host.locator("textarea")
+        self.field = self.host.locator("#f")
         self.status = self.host.get_by_role("status")
         self.mine = self.host.locator(".m.you .b")
         self.desks = self.host.locator(".m.desk")

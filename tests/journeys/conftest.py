@@ -78,6 +78,9 @@ class Street:
     def say(self, chat: str, text: str, key: str = "", **more: str) -> None:
         self._queue.put({"id": key or f"m{next(self._keys)}", "chat": chat, "text": text, **more})
 
+    def command(self, chat: str, name: str, locale: str = "en") -> None:
+        self._queue.put({"id": f"m{next(self._keys)}", "chat": chat, "command": name, "locale": locale})
+
     def press(self, chat: str, label: str) -> None:
         """The newest button with this label."""
         choices = itertools.chain.from_iterable(reversed(sent.choices) for sent in reversed(self._memory.sent) if sent.chat == chat)

@@ -40,7 +40,7 @@ async def test_who_wants_a_person_is_recorded_with_an_address(street: Opening) -
 async def test_a_silent_customer_is_not_left_waiting(street: Opening) -> None:
     clock = HandClock()
     async with street(clock) as here:
-        here.say("ana", "open a ticket please")
+        here.say("ana", "talk to a person please")
         await here.until("ana", 1)
 
         def reminded() -> bool:
@@ -49,7 +49,7 @@ async def test_a_silent_customer_is_not_left_waiting(street: Opening) -> None:
 
         await until(reminded)
         [request] = await here.database.read(requests.list_open)
-        assert request.kind == "ticket"
+        assert request.kind == "person"
         assert request.number in here.heard("ana")[1].text
 
 
@@ -57,7 +57,7 @@ async def test_it_goes_on_where_it_was_after_a_restart(street: Opening) -> None:
     async with street() as here:
         here.say("ana", "hola", "m-first")
         [greeting] = await here.until("ana", 1)
-        here.say("ana", "quiero abrir un ticket")
+        here.say("ana", "quiero hablar con una persona")
         await here.until("ana", 2)
         assert await here.pipeline.drain(here.supervisor, 10)
     async with street() as here:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
-from storage import migrate, turns
+from storage import migrate, tickets, turns
 from storage.engines import SchemaTooNew, Unavailable, open_database
 from storage.schema import metadata
 from tests.contracts.store_rows import NOW, event
@@ -57,6 +58,22 @@ def test_the_first_start_makes_the_tables_and_the_second_finds_them(url: str) ->
     assert migrate.check(url)
     assert not migrate.upgrade(url)
     assert _ask(url, lambda conn: turns.accept(conn, [event("1")], NOW))
+
+
+def test_what_an_older_release_stored_is_still_there_after_the_upgrade(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As that release did: its own tables, and no further.
+    to = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: to(config, "0001"))
+    migrate.upgrade(url)
+    assert not _ask(url, lambda conn: inspect(conn).has_table("ticket"))
+    kept = event("1", payload="what she said")
+    _ask(url, lambda conn: turns.accept(conn, [kept], NOW))
+    monkeypatch.undo()
+    assert not migrate.check(url)
+    assert migrate.upgrade(url)
+    assert _ask(url, tickets.list_all) == []
+    (claim,) = _ask(url, lambda conn: turns.claim(conn, "a", NOW, 1000, 10))
+    assert [(pending.id, pending.payload) for pending in claim.events] == [(kept.id, "what she said")]
 
 
 def test_the_migrations_make_the_tables_that_the_code_expects(url: str) -> None:

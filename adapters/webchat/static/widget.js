@@ -1,5 +1,5 @@
 // The customer's side of the live chat. Nothing is stored and no socket opened before the visitor writes. What was typed waits in an
-// outbox until the desk has it; what was said is pulled from a cursor: a lost line costs time and never a message.
+// outbox until the desk has it; what was said is pulled from a cursor: a lost line loses no message.
 (() => {
   "use strict";
   if (customElements.get("support-chat")) return;
@@ -17,7 +17,7 @@
   };
   const RTL = /^(ar|fa|he|ur)/;
   const ICONS = {
-    chat: "M4 4h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2h-8l-5 4v-4H4a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2Zm3 6.500v1h1v-1Zm4.500 0v1h1v-1Zm4.500 0v1h1v-1Z",
+    chat: "M4 4h16a2 2 0 0 1 2 2v10a2 2 0 0 1-2 2h-8l-5 4v-4H4a2 2 0 0 1-2-2V6a2 2 0 0 1 2-2Zm3 6.5v1h1v-1Zm4.5 0v1h1v-1Zm4.5 0v1h1v-1Z",
     close: "m6 6 12 12M18 6 6 18", send: "M4 12 3 4l18 8-18 8 1-8Zm0 0h8", menu: "M5 12h.01M12 12h.01M19 12h.01",
   };
   const STYLE = `
@@ -27,7 +27,7 @@
 font:15px/1.45 system-ui,"Segoe UI",Roboto,"Noto Sans",sans-serif;color:var(--ink)}:host([theme=light]) .r{color-scheme:light}:host([theme=dark]) .r{color-scheme:dark}
 button,textarea{font:inherit;color:inherit;margin:0}button{cursor:pointer;background:none;border:0;padding:0}
 :focus-visible{outline:3px solid var(--a);outline-offset:2px}
-svg{display:block;width:24px;height:24px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
+svg{display:block;width:24px;height:24px;fill:none;stroke:currentColor;stroke-width:2;stroke-linecap:round}
 .l,dialog{position:fixed;inset-inline-end:20px;z-index:2147483000}
 .l{inset-block-end:20px;width:60px;height:60px;display:grid;place-items:center;border-radius:50%;background:var(--b);color:var(--on);
 border:1px solid color-mix(in srgb,var(--on) 35%,transparent);box-shadow:0 6px 24px #0006}.l svg{width:28px;height:28px}
@@ -81,7 +81,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     return svg;
   };
 
-  // the text tree → nodes
+  // text tree → nodes
   const inlines = (list) => (list ?? []).map((part) => {
     if (part.type === "break") return h("br");
     if (part.type === "code") return h("code", null, part.text);
@@ -93,7 +93,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     ? h(block.type === "steps" ? "ol" : "ul", null, ...block.items.map((item) => h("li", null, ...inlines(item))))
     : h("p", null, ...inlines(block.children)));
 
-  // text on the brand, and the brand as text: always 4.5:1 (WCAG 1.4.3)
+  // text on the brand, and the brand as text: 4.5:1 (WCAG 1.4.3)
   const light = (rgb) => rgb.reduce((sum, c, i) => sum + [0.2126, 0.7152, 0.0722][i] * ((c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4), 0);
   const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
   const readable = (rgb, ground, towards) => {
@@ -106,7 +106,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     return `:host{--b:rgb(${rgb});--on:${white ? "#fff" : "#000"};--bl:${readable(rgb, [238, 241, 246], 0)};--bd:${readable(rgb, [35, 44, 62], 255)}}`;
   };
 
-  // what outlives the page, unless storage is denied or full
+  // outlives the page, unless storage is denied
   const memory = (items) => Object.assign(Object.create({
     getItem(key) { return this[key] ?? null; }, setItem(key, value) { this[key] = value; }, removeItem(key) { delete this[key]; },
   }), items);
@@ -160,7 +160,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.label(); this.launcher.focus(); this.emit("close");
     }
     async ask(text) { await this.open(); this.put({ text }); }
-    /** A signed proof of who the visitor is, or a function that fetches one; used once there is a chat. */
+    /** A signed proof of who the visitor is, or a function that fetches one. */
     async identify(proof) { this.proof = typeof proof === "function" ? proof : () => proof; this.proved = false; await this.drain(); }
     async logout() {
       const token = this.store.get("token");
@@ -228,7 +228,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.dress();
       this.sync();
     }
-    /** Put the words of the current language wherever words are. */
+    /** The words of the current language, wherever words are. */
     dress() {
       this.frame.dir = RTL.test(this.ui) ? "rtl" : "ltr";
       this.frame.lang = this.texts === ENGLISH ? "en" : this.ui;
@@ -266,6 +266,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.badge.hidden = !unread; this.badge.textContent = unread > 9 ? "9+" : unread;
     }
     async greet(again) {
+      this.extend();
       if (this.config && !again) return;
       const got = await this.call("GET", `config?locale=${this.ui}`);
       if (!got.ok) { if (!this.down) { this.note = got.data?.message ?? this.say("unreachable"); this.status(); } return; }
@@ -278,10 +279,14 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
         h("div", { className: "c", role: "group", ariaLabel: this.say("suggestions") }, ...got.data.suggestions.map((text) => h("button", { type: "button", lang: got.data.locale, onclick: () => this.put({ text }) }, text))));
       this.suggest(); this.follow();
     }
-    suggest() { if (this.greeting.lastChild) this.greeting.lastChild.hidden = this.lines.size > 0; }
+    /** Forms and files: without these the plain question stays. */
+    extend() {
+      this.loading ??= import(`${this.base}/chat/form.js?${this.tries}`).then((part) => (this.forms = part.default(this, h, blocks)), () => (this.loading = null));
+    }
+    suggest() { this.forms?.arrange(); if (this.greeting.lastChild) this.greeting.lastChild.hidden = this.lines.size > 0; }
     when(at) {
       const day = new Date(at).toDateString() !== new Date().toDateString();
-      // One formatter for all: one per message makes a long chat slow to open.
+      // One per message makes a long chat slow to open.
       const format = day ? (this.date ??= new Intl.DateTimeFormat(this.ui, { dateStyle: "medium", timeStyle: "short" })) : (this.time ??= new Intl.DateTimeFormat(this.ui, { timeStyle: "short" }));
       return format.format(at);
     }
@@ -300,10 +305,11 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       node.append(node.stamp);
       return node;
     }
-    /** A line of the log or the outbox, placed by the desk's number; what has none yet comes last. */
+    /** A line of the log or the outbox, by the desk's number; what has none yet comes last. */
     show(line, state = "") {
       let node = this.lines.get(line.id);
       if (!node) this.lines.set(line.id, (node = this.bubble(line)));
+      node.line = line;
       node.n = line.n ?? node.n ?? Infinity;
       node.classList.toggle("new", node.n === Infinity);
       let before = this.typing;
@@ -315,7 +321,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.stamp(node, line, state);
       return node;
     }
-    /** What stands under a message; drawn anew only when it changes, or a press could meet a button just replaced. */
+    /** What stands under a message; drawn anew only on change: a press must not meet a button just replaced. */
     stamp({ stamp }, item, state) {
       if (stamp.state === state) return;
       stamp.state = state;
@@ -360,7 +366,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       this.typed();
       this.put({ text });
     }
-    /** Everything said goes through the outbox: stored first, drawn at once, sent until the desk has it. */
+    /** Through the outbox: stored first, drawn at once, sent until the desk has it. */
     put(said) {
       this.build();
       const item = { id: id(), at: (this.lastAt = Math.max(Date.now(), this.lastAt + 1)), locale: this.ui, ...said };
@@ -377,7 +383,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     }
     answered() { clearTimeout(this.soon); clearTimeout(this.enough); if (this.typing) this.typing.hidden = true; }
     queue() { return this.store.keys("out:").map((key) => JSON.parse(this.store.get(key))).sort((a, b) => a.at - b.at || (a.id < b.id ? -1 : 1)); }
-    /** Draw what waits in the outbox, from whichever tab. */
+    /** Draw what waits in the outbox. */
     sync() {
       if (!this.dialog) return;
       for (const item of this.queue()) {
@@ -394,12 +400,12 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       try {
         while (this.stale) {
           this.stale = false;
-          // One tab sends at a time where there are locks. Without, a message may be sent twice, which the desk notices.
+          // One tab sends at a time where there are locks. Without, one may be sent twice, which the desk notices.
           await (navigator.locks ? navigator.locks.request(`${this.store.prefix}out`, () => this.empty()) : this.empty());
         }
       } finally { this.draining = false; }
     }
-    /** Send what waits, each only when the one before it is taken. */
+    /** Send what waits, one after the other. */
     async empty() {
       const epoch = this.epoch;
       for (;;) {
@@ -431,7 +437,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
         }
       }
     }
-    /** A session, for the first message. A proof that is not accepted must not keep anybody from writing. */
+    /** A session. A proof that is not accepted must not keep anybody from writing. */
     async begin(epoch) {
       const jwt = this.proof && (await this.evidence());
       let got = await this.call("POST", "sessions", { locale: this.ui, ...(jwt && { jwt }) });
@@ -462,7 +468,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     }
     later(after) {
       clearTimeout(this.again);
-      // Full jitter: when the desk is back its customers must not all come at once.
+      // Full jitter: its customers must not all come back at once.
       const pause = Math.random() * Math.min(8000, 500 * 2 ** this.tries++);
       this.again = setTimeout(() => { this.reach(); this.drain(); }, Math.max(pause, (after ?? 0) * 1000));
     }
@@ -500,7 +506,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
         event?.code === 4401 ? this.over(token) : this.lost(ready);
       };
       socket.onopen = () => socket.send(JSON.stringify({ token, after: this.cursor }));
-      socket.onerror = socket.onclose = fail; // one blocked by a policy only says error
+      socket.onerror = socket.onclose = fail; // blocked by a policy it only says error
       socket.onmessage = (event) => {
         const data = JSON.parse(event.data);
         this.heard = Date.now();
@@ -514,7 +520,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       setTimeout(() => this.sync(), 650);
       if (ready) this.later(); else this.poll();
     }
-    /** Where sockets are blocked: a poll that works while the socket does not tells that from a desk that is away. */
+    /** Where sockets are blocked: a poll that works tells that from a desk that is away. */
     async poll() {
       if (this.poller) return;
       const { signal } = (this.poller = new AbortController());
@@ -569,7 +575,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
       else if (answer) this.jump.hidden = false;
       this.read();
     }
-    /** Speak the language of the conversation, unless the page wants one that the desk does not have. */
+    /** The language of the conversation, unless the page wants one that the desk does not have. */
     follow() { if (this.locale && this.locale !== this.ui && this.config?.locales.includes(this.ui)) this.speak(this.locale); }
     read() {
       if (this.dialog?.open && !document.hidden && this.cursor) this.store.set("seen", this.cursor);

@@ -1,0 +1,44 @@
+"""Keeps the files that customers send, for whatever adapter takes them: the disk is waited for in threads, never by the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from adapters.base import NotStored
+from adapters.webchat.ports import FileRefused
+from storage.blobs import Blob, Blobs, Broken, Unwanted
+
+PART = 1_048_576
+"""Bytes handed to the disk in one go."""
+
+
+class Files:
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+
+    async def keep(self, parts: AsyncIterator[bytes]) -> Blob:
+        """Raises FileRefused or NotStored, and whatever `parts` raises; nothing is left behind then."""
+        try:
+            incoming = await asyncio.to_thread(self._blobs.begin)
+            try:
+                gathered = bytearray()
+                async for part in parts:
+                    gathered += part
+                    if len(gathered) >= PART:
+                        await asyncio.to_thread(incoming.write, bytes(gathered))
+                        gathered.clear()
+                await asyncio.to_thread(incoming.write, bytes(gathered))
+                return await asyncio.to_thread(incoming.keep)
+            finally:
+                await asyncio.to_thread(incoming.discard)
+        except Unwanted:
+            raise FileRefused("type") from None
+        except Broken:
+            raise FileRefused("broken") from None
+        except OSError:
+            raise NotStored(5) from None
+
+    async def find(self, id: str) -> Path | None:
+        return await asyncio.to_thread(self._blobs.find, id)

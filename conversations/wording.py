@@ -1,0 +1,151 @@
+"""How a desk words a form: labels, questions, options, values in words, and a page of it as data that a platform can draw natively."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from conversations.forms import Field, Form
+from conversations.knowledge import Knowledge, Listed
+from conversations.model import Attachment, Doc, Input, Option, Sheet
+from conversations.texts import fold, folded_label, join
+
+LABEL_LIMIT = 45
+"""Characters of a label that every native form can show."""
+
+SHOWN_LIMIT = 300
+WORDS_WITH_OPTION = 4
+STEM = 4
+
+
+class Wording:
+    """A desk's words for forms, in one language. It also knows which option a text means (forms.Picks)."""
+
+    def __init__(self, knowledge: Knowledge, locale: str) -> None:
+        self.knowledge = knowledge
+        self.locale = locale
+
+    def fitted(self, form: Form) -> Form:
+        """The form without what this desk has no list for."""
+        lists = self.knowledge.desk.lists
+        return form.without(frozenset(field.name for field in form.fields if field.ask.choices and not lists.get(field.ask.choices)))
+
+    def label(self, field: Field) -> str:
+        return self.knowledge.texts.label(field.ask.label, self.locale)
+
+    def question(self, field: Field) -> Doc:
+        return self.knowledge.texts.doc(f"{field.ask.label}.ask", self.locale)
+
+    def options(self, field: Field) -> tuple[Option, ...]:
+        if field.ask.choices:
+            return tuple(Option(each.id, self._of(each.titles), self._of(each.hints)) for each in self._list(field))
+        return tuple(Option(value, self.knowledge.texts.label(f"{field.ask.label}.{value}", self.locale)) for value in field.values)
+
+    def listed(self, field: Field) -> str:
+        return join((option.label for option in self.options(field)), self.locale)
+
+    def pick(self, field: Field, raw: str) -> str | None:
+        """The option meant: by its value, its label in any language of the desk, or a few words that only it is told by."""
+        values = tuple(each.id for each in self._list(field)) if field.ask.choices else field.values
+        if raw in values:
+            return raw
+        typed = fold(raw)
+        if not typed or len(raw) > 100:
+            return None
+        labels = {value: {folded_label(label) for label in self._labels(field, value)} for value in values}
+        same = [value for value, ways in labels.items() if typed in ways]
+        if not same and len(typed) > 2:
+            same = [value for value, ways in labels.items() if any(way.startswith(typed) for way in ways)]
+        if not same and "?" not in raw and len(typed.split()) <= WORDS_WITH_OPTION:
+            said = f" {typed} "
+            same = [value for value, ways in labels.items() if any(f" {way} " in said for way in ways)]
+            if not same:
+                words = [word for word in typed.split() if len(word) >= STEM]
+                same = [value for value in values if words and all(map(_stems(labels[value]), words))]
+            if not same and words:
+                same = [value for value in values if all(map(_stems({folded_label(hint) for hint in self._hints(field, value)}), words))]
+        return same[0] if len(same) == 1 else None
+
+    def shown(self, field: Field, value: Any) -> str:
+        """A value in words; a long text cut short."""
+        if field.ask.secret:
+            return "••••••"
+        if field.ask.shown:
+            return field.ask.shown(value, self.locale)
+        if field.kind == "one":
+            return next((option.label for option in self.options(field) if option.value == value), str(value))
+        if field.kind == "files":
+            return join((str(each.get("name") or "?") for each in value), self.locale)
+        text = ", ".join(value) if isinstance(value, list) else str(value)
+        return text if len(text) <= SHOWN_LIMIT else text[: SHOWN_LIMIT - 1].rstrip() + "…"
+
+    def sheet(
+        self,
+        form: Form,
+        key: str,
+        answers: Mapping[str, Any],
+        focus: str,
+        lead: Doc = (),
+        typed: Mapping[str, Any] | None = None,
+        errors: Mapping[str, str] | None = None,
+    ) -> Sheet:
+        """The page that `focus` is on. `typed` stands in its inputs instead of answers, with `errors` beside them."""
+        pages = form.pages(answers)
+        at = next((n for n, page in enumerate(pages) if any(field.name == focus for field in page)), len(pages) - 1)
+        required = {field.name: must for field, must in form.outline(answers)}
+        return Sheet(
+            key=key,
+            form=form.id,
+            version=form.version,
+            page=at + 1,
+            pages=len(pages),
+            focus=focus,
+            lead=lead,
+            inputs=tuple(self._input(field, answers, required[field.name], typed or {}, errors or {}) for field in pages[at]),
+        )
+
+    def _input(
+        self, field: Field, answers: Mapping[str, Any], required: bool, typed: Mapping[str, Any], errors: Mapping[str, str]
+    ) -> Input:
+        value = answers.get(field.name)
+        attached = tuple(Attachment(**each) for each in value) if field.kind == "files" and value else ()
+        text = typed.get(field.name)
+        return Input(
+            name=field.name,
+            kind=field.kind,
+            label=self.label(field)[:LABEL_LIMIT],
+            required=required,
+            hint=self.knowledge.texts.label(field.ask.hint, self.locale) if field.ask.hint else "",
+            options=self.options(field) if field.kind == "one" else (),
+            limit=field.limit,
+            value=text if isinstance(text, str) else field.typed(value),
+            files=attached,
+            error=errors.get(field.name, ""),
+            secret=field.ask.secret,
+        )
+
+    def _list(self, field: Field) -> Sequence[Listed]:
+        return self.knowledge.desk.lists.get(field.ask.choices, ())
+
+    def _labels(self, field: Field, value: str) -> list[str]:
+        if field.ask.choices:
+            return [title for each in self._list(field) if each.id == value for title in each.titles.values()]
+        return [self.knowledge.texts.label(f"{field.ask.label}.{value}", locale) for locale in self.knowledge.desk.locales]
+
+    def _hints(self, field: Field, value: str) -> list[str]:
+        return [hint for each in self._list(field) if each.id == value for hint in each.hints.values()]
+
+    def _of(self, texts: Mapping[str, str]) -> str:
+        return texts.get(self.locale) or texts.get(self.knowledge.desk.default_locale, "")
+
+
+def _stems(texts: Collection[str]) -> Callable[[str], bool]:
+    """Tells whether a word stands in one of `texts`, whatever its ending: `tecnico` in `cuestiones tecnicas`."""
+    written = {word for text in texts for word in re.findall(r"\w+", text)}
+
+    def stands(word: str) -> bool:
+        stem = word[: max(STEM, len(word) - 2)]
+        return any(each.startswith(stem) for each in written)
+
+    return stands
