@@ -94,11 +94,15 @@ class App:
         try:
             await asyncio.to_thread(migrate.upgrade, self.settings.database)
             await self.database.write(self._take_over)
-            await asyncio.to_thread(self.blobs.tidy, self.clock.now())
         except SchemaTooNew as error:
             raise WrongSetting(f"RELEVO_DATABASE_URL: {error}") from None
         except Unavailable as error:
             raise WrongSetting(f"RELEVO_DATABASE_URL: the database cannot be used ({type(error.__cause__ or error).__name__})") from None
+
+        try:
+            await asyncio.to_thread(self.blobs.tidy, self.clock.now())
+        except OSError as error:
+            raise WrongSetting(f"RELEVO_DATA_DIR: the files kept there cannot be used ({error.strerror})") from None
 
     def _take_over(self, connection: Connection) -> None:
         if sqlite_path(self.settings.database) is not None:

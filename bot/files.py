@@ -15,8 +15,11 @@ PART = 1_048_576
 
 
 class Files:
+    """What is looked at byte by byte is looked at one file after another: several threads at it would starve the event loop of its turn."""
+
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
+        self._one = asyncio.Lock()
 
     async def keep(self, parts: AsyncIterator[bytes]) -> Blob:
         """Raises FileRefused or NotStored, and whatever `parts` raises; nothing is left behind then."""
@@ -30,7 +33,8 @@ class Files:
                         await asyncio.to_thread(incoming.write, bytes(gathered))
                         gathered.clear()
                 await asyncio.to_thread(incoming.write, bytes(gathered))
-                return await asyncio.to_thread(incoming.keep)
+                async with self._one:
+                    return await asyncio.to_thread(incoming.keep)
             finally:
                 await asyncio.to_thread(incoming.discard)
         except Unwanted:

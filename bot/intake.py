@@ -176,11 +176,11 @@ def guarded(event: Event) -> Event:
             files = tuple(replace(file, note=note) for file, note, _ in noted)
             return replace(event, text=text, files=files, masked=tuple(found))
         case FormAnswered(answers=answers):
-            masked = {name: secrets.mask(value) for name, value in answers.items() if isinstance(value, str)}
-            found = dict.fromkeys(kind for value in masked.values() for kind in value.kinds)
+            typed = {name: secrets.mask(value) for name, value in answers.items() if isinstance(value, str)}
+            found = dict.fromkeys(kind for value in typed.values() for kind in value.kinds)
             if not found:
                 return event
-            return replace(event, answers=answers | {name: value.text for name, value in masked.items()}, masked=tuple(found))
+            return replace(event, answers=answers | {name: value.text for name, value in typed.items()}, masked=tuple(found))
         case CommandGiven(argument=argument) if argument:
             return replace(event, argument=secrets.mask(argument).text)
         case _:

@@ -103,6 +103,7 @@ async def test_the_metrics_have_their_names(settings: Settings) -> None:
         "outbox_oldest_due_seconds",
         "outbox_failed",
         "requests_open",
+        'tickets_open{state="waiting_customer"}',
         "resident_memory_bytes",
         "loop_restarts_total",
     ):

@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from adapters.base import NotStored
+from conversations.events import CommandGiven, Event, FormAnswered, Inbound, MessageReceived, decoder
+from conversations.model import Address, Attachment
 from storage.engines import Database
 from tests.bot.rig import rig
 
@@ -96,3 +98,28 @@ async def test_beyond_the_limit_callers_wait_for_room(database: Database) -> Non
         here.pipeline.intake._room = asyncio.Semaphore(10)
         accepted = await asyncio.gather(*(here.say("ana", "hello") for _ in range(100)))
         assert all(one.fresh for one in accepted)
+
+
+async def test_what_is_kept_of_a_form_or_a_caption_holds_no_secret(database: Database) -> None:
+    async with rig(database, start=False) as here:
+        address = Address("test", "desk", "ana")
+        sent: list[Event] = [
+            FormAnswered(
+                form="ticket", version=1, answers={"details": "password: hunter2-Zebra", "service": "web-1", "assets": ["#123456"]}
+            ),
+            MessageReceived(text="", files=(Attachment("f1", "shot.png", note="clave: hunter2-Zebra"),)),
+            CommandGiven(name="ticket", argument="password: hunter2-Zebra"),
+            MessageReceived(text="order #123456, 8.8.8.8"),
+        ]
+        for n, event in enumerate(sent):
+            await here.pipeline.intake.accept(Inbound(address, f"k{n}", event))
+        kept = await database.read(lambda conn: list(conn.execute(text("SELECT payload FROM inbox ORDER BY id")).scalars()))
+        assert not any("hunter2" in payload for payload in kept)
+        form, files, command, plain = (decoder.decode(payload) for payload in kept)
+        assert isinstance(form, FormAnswered)
+        assert form.masked == ("password",)
+        assert (form.answers["service"], form.answers["assets"]) == ("web-1", ["#123456"])
+        assert isinstance(files, MessageReceived)
+        assert (files.masked, files.files[0].id) == (("password",), "f1")
+        assert isinstance(command, CommandGiven)
+        assert plain == sent[3]

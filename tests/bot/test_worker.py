@@ -10,12 +10,23 @@ import pytest
 from sqlalchemy import text
 
 from bot import states
-from conversations.effects import AmendRequest, CancelTimer, CountOutcome, RecordRequest, Say, SetTimer
+from conversations.effects import (
+    AddToTicket,
+    AmendRequest,
+    CancelTimer,
+    ChangeTicket,
+    CountOutcome,
+    OpenTicket,
+    RateTicket,
+    RecordRequest,
+    Say,
+    SetTimer,
+)
 from conversations.engine import Decision
 from conversations.events import Event, MessageReceived, TimerFired
 from conversations.knowledge import Knowledge
-from conversations.model import Message, State, paragraph
-from storage import requests, turns
+from conversations.model import Attachment, Message, State, paragraph
+from storage import requests, tickets, turns
 from storage.engines import Connection, Database
 from storage.rows import Claim
 from tests.bot.rig import BEGIN_MS, HandClock, echo, rig, until
@@ -30,7 +41,7 @@ def touchy(state: State, event: Event, knowledge: Knowledge) -> Decision:
 async def test_a_fault_parks_its_conversation_and_no_other(database: Database, capfd: pytest.CaptureFixture[str]) -> None:
     clock = HandClock()
     async with rig(database, clock=clock, decide=touchy) as here:
-        await here.say("bad", "boom my password is hunter2")
+        await here.say("bad", "boom my secret word is hunter2")
         await here.say("good", "hello")
         assert await here.board.until(1) == [("good", "1: hello")]
 
@@ -47,7 +58,7 @@ async def test_a_fault_parks_its_conversation_and_no_other(database: Database, c
         await database.write(lambda connection: turns.unpark(connection, clock.now()))
         here.pipeline.worker.hint.ring()
         await here.board.until(3)
-        assert here.board.of("bad") == ["1: boom my password is hunter2"]
+        assert here.board.of("bad") == ["1: boom my secret word is hunter2"]
     logged = capfd.readouterr().err
     assert "hunter2" not in logged
     lines = [json.loads(line) for line in logged.splitlines()]
@@ -172,3 +183,36 @@ async def test_leases_are_renewed_while_a_long_batch_is_decided(database: Databa
         assert renewed == [40, 40]
         assert here.figure("relevo_turns_total") == 40
         assert here.figure("relevo_turns_fenced_total") == 0
+
+
+async def test_tickets_go_to_their_tables_with_the_event_that_made_them(database: Database) -> None:
+    clock = HandClock()
+
+    def desk(state: State, event: Event, knowledge: Knowledge) -> Decision:
+        assert isinstance(event, MessageReceived)
+        if event.text == "open":
+            opening = OpenTicket("k", "A-1", "ticket", 1, "es", "technical", "high", "Down\x00", "It is down", {"since": "14:05"}, due_at=9)
+            return Decision(state, (opening, opening))
+        effects = (
+            AddToTicket("k", "customer", "more\x00", "Ana", (Attachment("f1", "a.png"),)),
+            ChangeTicket("k", "new", "claimed", "Eva", "slack", "mine"),
+            ChangeTicket("k", "open", "closed", "customer"),
+            RateTicket("k", 4),
+        )
+        return Decision(state, effects)
+
+    async with rig(database, clock=clock, decide=desk) as here:
+        await here.say("ana", "open")
+        await here.settled()
+        clock.advance(1_000)
+        await here.say("ana", "more")
+        await here.settled()
+        [ticket] = await database.read(tickets.list_open)
+        assert (ticket.title, ticket.answers, ticket.due_at, ticket.state, ticket.rating) == ("Down", '{"since":"14:05"}', 9, "claimed", 4)
+        changes, [entry] = await database.read(lambda conn: tickets.history(conn, ticket))
+        assert [(one.who, one.place, one.state, one.at) for one in changes] == [
+            ("customer", "test", "new", BEGIN_MS),
+            ("Eva", "slack", "claimed", BEGIN_MS + 1_000),
+        ]
+        assert (entry.text, entry.name, entry.id) == ("more", "Ana", changes[1].id)
+        assert entry.files == '[{"id":"f1","name":"a.png"}]'
