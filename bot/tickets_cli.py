@@ -52,9 +52,7 @@ def list_tickets(everything: bool, state: str) -> None:
         what = " ".join(shown(ticket.title).split())[:60]
         due = "" if ticket.first_reply_at or not ticket.due_at else f"  reply by {time_shown(ticket.due_at)}"
         kind = f"{ticket.priority:<8} {ticket.department:<10}"
-        click.echo(
-            f"{ticket.number:<10} {ticket.state:<16} {kind} {time_shown(ticket.created_at)}  {what}{due}"
-        )
+        click.echo(f"{ticket.number:<10} {ticket.state:<16} {kind} {time_shown(ticket.created_at)}  {what}{due}")
     if not found:
         click.echo("No tickets." if everything or state else "No open tickets.")
 
@@ -82,6 +80,7 @@ def show_ticket(number: str) -> None:
         ("replied", time_shown(ticket.first_reply_at)),
         ("resolved", time_shown(ticket.resolved_at)),
         ("closed", time_shown(ticket.closed_at)),
+        ("last change", time_shown(ticket.updated_at)),
         ("rating", f"{ticket.rating}/5" if ticket.rating else ""),
         ("customer", ticket.name),
         ("e-mail", ticket.email),
