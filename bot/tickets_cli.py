@@ -80,6 +80,7 @@ def show_ticket(number: str) -> None:
         ("replied", time_shown(ticket.first_reply_at)),
         ("resolved", time_shown(ticket.resolved_at)),
         ("closed", time_shown(ticket.closed_at)),
+        ("last change", time_shown(ticket.updated_at)),
         ("rating", f"{ticket.rating}/5" if ticket.rating else ""),
         ("customer", ticket.name),
         ("e-mail", ticket.email),

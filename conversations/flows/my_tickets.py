@@ -12,7 +12,7 @@ from conversations.events import TicketChanged, TicketReplied, TimerFired
 from conversations.flows import contact, menu
 from conversations.flows.stack import put_aside
 from conversations.model import Attachment, Bold, Break, Bullets, Contact, Doc, Filling, Inline, Offer, OwnTicket, Paragraph, Replying, Text
-from conversations.moments import DAY, MINUTE
+from conversations.moments import DAY, MINUTE, Moment, shown
 from conversations.texts import fold, folded_words
 from conversations.turn import LABEL_LIMIT, Turn
 
@@ -41,7 +41,7 @@ PHRASES: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("ticket.added", "ticket.added_reopened", "ticket.ask_reply", "ticket.reopened_by_you"), frozenset({"number"})),
     "ticket.replied": _ABOUT,
     "ticket.replied_by": _ABOUT | {"name"},
-    "ticket.shown": _ABOUT | {"state"},
+    "ticket.shown": _ABOUT | {"opened", "state"},
     "ticket.will_close": frozenset({"hours"}),
 }
 """What is said here, and what each phrase is given."""
@@ -247,7 +247,8 @@ def press(turn: Turn, action: str, argument: str) -> None:
 
 def show(turn: Turn, own: OwnTicket) -> None:
     """One ticket: where it stands, and how the team's last reply begins."""
-    head = turn.phrase("ticket.shown", number=own.number, title=own.title, state=state_shown(turn, own))
+    opened = shown(Moment(own.opened_at, turn.knowledge.desk.time_zone), turn.locale)
+    head = turn.phrase("ticket.shown", number=own.number, title=own.title, opened=opened, state=state_shown(turn, own))
     last: Doc = (*turn.phrase("ticket.last"), written(own.last)) if own.last else turn.phrase("ticket.no_reply_yet")
     turn.say((*head, *last), ways(turn, own))
 

@@ -144,6 +144,8 @@ def test_the_same_in_english_with_the_keyboard_alone(contexts: Contexts, desk: P
     chat = on_the_page(contexts, f"{desk.url}/?lang=en")
     page, keys = chat.page, chat.page.keyboard
     form = Form(chat)
+    # From the beginning, or on a busy machine the system's own dialog could open before it is listened for.
+    page.on("filechooser", lambda _: None)
 
     def to(target: Locator) -> None:
         """Tab until it has the focus; it must be within reach."""
