@@ -186,7 +186,7 @@ async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
             held = holds()
             if held is True or (held is not False and await held):
                 return
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)
 
 
 @asynccontextmanager
