@@ -44,6 +44,7 @@ class Pipeline:
         alone: bool = True,
         working: bool = True,
         chores: Sequence[Chore] = (),
+        mail_account: str = "",
     ) -> None:
         self.node = str(ids.new())
         self.adapters = adapters
@@ -54,7 +55,7 @@ class Pipeline:
         self.intake = Intake(database, clock, ids, metrics, log, worker)
         self.delivery = Delivery(adapters, database, self.node, clock, metrics, log, alone)
         lanes = self.delivery.hints
-        self.worker = Worker(database, decide, knowledge, self.node, clock, metrics, log, worker, lanes, timers)
+        self.worker = Worker(database, decide, knowledge, self.node, clock, metrics, log, worker, lanes, timers, mail_account=mail_account)
         self.timers = Timers(database, clock, ids, metrics, log, timers, worker)
         self.upkeep = Upkeep(database, clock, metrics, log, (worker, *lanes.values()), chores)
 

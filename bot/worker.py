@@ -22,6 +22,7 @@ from conversations.effects import (
     ChangeTicket,
     CountOutcome,
     Effect,
+    Mail,
     OpenTicket,
     RateTicket,
     RecordRequest,
@@ -31,7 +32,7 @@ from conversations.effects import (
 from conversations.engine import Decision
 from conversations.events import Event, decoder
 from conversations.knowledge import Knowledge
-from conversations.model import State
+from conversations.model import Address, State
 from storage import turns
 from storage.engines import Connection, Database, Unavailable
 from storage.rows import (
@@ -74,10 +75,14 @@ class Decided(NamedTuple):
 
 
 class Effects:
-    """The effects of one claim's events, sorted by the table they go to. `place` is the platform they happened on."""
+    """The effects of one claim's events, sorted by the table they go to.
 
-    def __init__(self, place: str) -> None:
+    `place` is the platform they happened on. `mail_account` is whose mail is sent; empty where the desk sends none.
+    """
+
+    def __init__(self, place: str, mail_account: str) -> None:
         self.place = place
+        self.mail_account = mail_account
         self.messages: list[NewMessage] = []
         # By name: within one transaction only the last word on a timer counts.
         self.timers: dict[str, int | None] = {}
@@ -97,6 +102,11 @@ class Effects:
                 case Say(message):
                     self.messages.append(NewMessage(version, ord, _encoder.encode(message).decode(), INTERACTIVE))
                     ord += 1
+                case Mail(email, message):
+                    if self.mail_account:
+                        to = str(Address("email", self.mail_account, email))
+                        self.messages.append(NewMessage(version, ord, _encoder.encode(message).decode(), INTERACTIVE, to))
+                        ord += 1
                 case SetTimer(name, due_at):
                     self.timers[name] = due_at
                 case CancelTimer(name):
@@ -166,6 +176,7 @@ class Worker:
         lanes: Mapping[str, Hint],
         timers: Hint,
         lease_ms: int = LEASE_MS,
+        mail_account: str = "",
     ) -> None:
         self._database = database
         self._decide = decide
@@ -178,6 +189,7 @@ class Worker:
         self._lanes = lanes
         self._timers = timers
         self._lease_ms = lease_ms
+        self._mail_account = mail_account
         self._draining = False
         self._more = False
         self._look_at = 0
@@ -212,7 +224,7 @@ class Worker:
         """
         give_up_at = self._clock.now() + self._lease_ms * 2 // 3
         wait = 50.0
-        platforms = {one.turn.claim.address.partition(":")[0] for one in decided if one.turn.messages}
+        platforms = {(message.address or one.turn.claim.address).partition(":")[0] for one in decided for message in one.turn.messages}
         lanes = {platform: self._lanes[platform] for platform in platforms if platform in self._lanes}
         while True:
             now = self._clock.now()
@@ -302,7 +314,7 @@ class Worker:
     def _decide_one(self, claim: Claim, knowledge: Knowledge) -> Decided:
         """All pending events of one conversation, in order, as one turn. Raises whatever makes the conversation fail."""
         state, version = states.load(claim.state), claim.version
-        effects = Effects(claim.address.partition(":")[0])
+        effects = Effects(claim.address.partition(":")[0], self._mail_account)
         done: list[tuple[int, int]] = []
         for pending in claim.events:
             version += 1

@@ -15,6 +15,16 @@ class Say(Struct, frozen=True, tag="say"):
     message: Message
 
 
+class Mail(Struct, frozen=True, tag="mail"):
+    """Queue `message` for an e-mail address as well: as a copy of what is said here, or because it is not for this chat.
+
+    `email` is as conversations.identity.mailbox gives it. Where the desk sends no mail, nothing happens.
+    """
+
+    email: str
+    message: Message
+
+
 class SetTimer(Struct, frozen=True, tag="set_timer"):
     """Wake this conversation with TimerFired(name) at `due_at` (epoch ms). One timer per name: a new one replaces the old."""
 
@@ -108,4 +118,6 @@ class CountOutcome(Struct, frozen=True, tag="count_outcome"):
     topic: str = ""
 
 
-Effect = Say | SetTimer | CancelTimer | RecordRequest | AmendRequest | OpenTicket | ChangeTicket | AddToTicket | RateTicket | CountOutcome
+Effect = (
+    Say | Mail | SetTimer | CancelTimer | RecordRequest | AmendRequest | OpenTicket | ChangeTicket | AddToTicket | RateTicket | CountOutcome
+)

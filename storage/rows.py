@@ -47,12 +47,13 @@ class Claim(NamedTuple):
 
 
 class NewMessage(NamedTuple):
-    """A message to be queued: it becomes outbox row (conversation, version, ord)."""
+    """A message to be queued: it becomes outbox row (conversation, version, ord). `address`: where to, if not to the conversation's own."""
 
     version: int
     ord: int
     payload: str
     priority: int
+    address: str = ""
 
 
 class NewRequest(NamedTuple):

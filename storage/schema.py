@@ -209,6 +209,7 @@ ticket = Table(
     PrimaryKeyConstraint("shard", "conversation", "key"),
     # Not unique: a number is 40 bits of a hash, and a ticket must never be lost for one that is like it.
     Index("ticket_number", "number"),
+    _partial("ticket_email", "email", where="email <> ''"),
     _partial("ticket_open", "created_at", where="state NOT IN ('resolved', 'closed', 'merged')"),
     **WIDE,
 )
@@ -244,6 +245,108 @@ ticket_entry = Table(
     Column("at", Int, nullable=False),
     PrimaryKeyConstraint("shard", "conversation", "ticket", "id"),
     **WIDE,
+)
+
+account = Table(
+    "account",
+    metadata,
+    Column("id", Int, nullable=False),
+    Column("number", Text, nullable=False),  # the billing panel's own: what an import recognises it by
+    Column("name", Text, nullable=False),
+    Column("locale", Text, nullable=False),  # "" while nobody chose one
+    Column("zone", Text, nullable=False),
+    Column("created_at", Int, nullable=False),
+    Column("updated_at", Int, nullable=False),
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("number"),
+    **WIDE,
+)
+
+account_address = Table(
+    "account_address",
+    metadata,
+    Column("account", Int, nullable=False),
+    Column("category", Text, nullable=False),  # registered, billing, support, abuse
+    Column("email", Text, nullable=False),  # as conversations.identity.mailbox gives it, so that equal means the same
+    Column("verified_at", Int),  # None: a link was mailed there and not followed yet, so nothing may be sent
+    Column("created_at", Int, nullable=False),
+    PrimaryKeyConstraint("account", "category", "email"),
+    Index("account_address_email", "email"),
+    **NARROW,
+)
+
+service = Table(
+    "service",
+    metadata,
+    Column("account", Int, nullable=False),
+    Column("number", Text, nullable=False),  # of its order
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("addresses", Text, nullable=False),  # JSON: its IP addresses
+    Column("ended_at", Int),
+    PrimaryKeyConstraint("account", "number"),
+    **WIDE,
+)
+
+identity = Table(
+    "identity",
+    metadata,
+    Column("address", Text, nullable=False),  # one person on one platform
+    Column("account", Int, nullable=False),
+    Column("email", Text, nullable=False),  # the registered address that was proven; void when the account has it no longer
+    Column("proof", Text, nullable=False),  # code, token or link
+    Column("proved_at", Int, nullable=False),
+    Column("until", Int, nullable=False),
+    PrimaryKeyConstraint("address"),
+    Index("identity_account", "account"),
+    **NARROW,
+)
+
+challenge = Table(
+    "challenge",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("account", Int),  # None: nobody is registered there; the talk goes on as if a code had been sent
+    Column("code_hash", Text, nullable=False),
+    Column("sends", Small, nullable=False),
+    Column("attempts", Small, nullable=False),
+    Column("created_at", Int, nullable=False),
+    Column("expires_at", Int, nullable=False),
+    PrimaryKeyConstraint("shard", "conversation"),
+    Index("challenge_expires", "expires_at"),
+    **NARROW,
+)
+
+area_link = Table(
+    "area_link",
+    metadata,
+    Column("token_hash", Text, nullable=False),
+    Column("purpose", Text, nullable=False),  # sign_in, or address: to prove a notification address
+    Column("email", Text, nullable=False),
+    Column("account", Int),  # whose address it is to become
+    Column("category", Text, nullable=False),
+    Column("created_at", Int, nullable=False),
+    Column("expires_at", Int, nullable=False),
+    Column("used_at", Int),
+    PrimaryKeyConstraint("token_hash"),
+    Index("area_link_email", "email", "created_at"),
+    Index("area_link_expires", "expires_at"),
+    **NARROW,
+)
+
+area_session = Table(
+    "area_session",
+    metadata,
+    Column("token_hash", Text, nullable=False),
+    Column("email", Text, nullable=False),  # proven by the link; what may be seen is looked up with each page
+    Column("locale", Text, nullable=False),
+    Column("created_at", Int, nullable=False),
+    Column("seen_at", Int, nullable=False),
+    PrimaryKeyConstraint("token_hash"),
+    Index("area_session_seen", "seen_at"),
+    **NARROW,
 )
 
 web_session = Table(

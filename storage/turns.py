@@ -148,8 +148,9 @@ def _apply(conn: Connection, st: statements.Statements, turns: Sequence[Turn], n
         states.append((turn.version, turn.claim.fence, turn.state, turn.locale, now, shard, id))
         for event, version in turn.events:
             events.append((version, shard, id, event))
-        for version, ord, payload, priority in turn.messages:
-            messages.append((shard, id, version, ord, platform_of(address), address, payload, DUE, priority, now, now, now))
+        for version, ord, payload, priority, elsewhere in turn.messages:
+            to = elsewhere or address
+            messages.append((shard, id, version, ord, platform_of(to), to, payload, DUE, priority, now, now, now))
         for name, due_at in dict(turn.timers).items():
             if due_at is None:
                 cancelled.append((shard, id, name))

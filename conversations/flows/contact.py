@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from hashlib import blake2s
 
 from msgspec.structs import replace
 
 from conversations.effects import AmendRequest, CountOutcome, RecordRequest, SetTimer
 from conversations.flows.stack import CONTACT_TIMER, leave
+from conversations.identity import EMAIL
 from conversations.model import Contact, Doc, Offer
 from conversations.turn import Turn
 
@@ -18,10 +18,6 @@ PATIENCE_MS = 15 * 60 * 1000
 TIMES_ASKED = 3
 TEXT_KEPT = 2000
 TIMER = CONTACT_TIMER
-
-LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-EMAIL = re.compile(rf"(?<![\w.+-])[A-Za-z0-9][\w.+-]{{0,63}}@(?:{LABEL}\.){{1,8}}[A-Za-z]{{2,24}}(?![\w-])", re.ASCII)
-"""An address people really have; far stricter than RFC 5322 allows, so that a typing slip is noticed while it can be mended."""
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no letters that are misread when a number is dictated."""

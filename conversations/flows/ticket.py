@@ -15,8 +15,8 @@ from conversations.assets import remarks as asset_remarks
 from conversations.diagnostics import recognise
 from conversations.effects import CountOutcome, OpenTicket
 from conversations.flows import my_tickets
-from conversations.flows.contact import EMAIL
 from conversations.forms import Ask, Condition, Form
+from conversations.identity import EMAIL
 from conversations.mentions import find_time
 from conversations.model import Attachment, Filling, OwnTicket
 from conversations.moments import MINUTE, Moment, clock_shown, day_shown, shown, typed

@@ -22,7 +22,8 @@ from conversations.events import (
     Started,
     TimerFired,
 )
-from conversations.flows.contact import EMAIL, TIMER, number_of
+from conversations.flows.contact import TIMER, number_of
+from conversations.identity import EMAIL
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, State
 
