@@ -11,12 +11,20 @@ from conversations.events import Inbound
 from conversations.model import Address, Message
 
 
+class Rate(Struct, frozen=True):
+    """`burst` sends at once, then one each `every_ms`."""
+
+    burst: int
+    every_ms: int
+
+
 class Capabilities(Struct, frozen=True, kw_only=True):
     """What a platform can do. Whatever it cannot do degrades by default, so nothing here may be a reason to lose content.
 
     text_limit: of one payload after rendering, in text_unit. choices: how many buttons one message can draw (0: they become
     numbered text). idempotent_send: the platform drops a second send of the same key, so sends may overlap; without it
-    delivery keeps a single send in flight, so that a crash can repeat at most one.
+    delivery keeps a single send in flight, so that a crash can repeat at most one. chat_rate, account_rate: how much the platform takes
+    in one chat, and from one account in all; None where nobody counts.
     """
 
     text_limit: int
@@ -24,6 +32,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     choices: int = 0
     label_limit: int = 75
     idempotent_send: bool = False
+    chat_rate: Rate | None = None
+    account_rate: Rate | None = None
 
 
 class Outbound(Struct, frozen=True):
@@ -55,19 +65,34 @@ class Accepted(Struct, frozen=True):
 
 
 class Later(Exception):
-    """Not delivered, and worth another try no sooner than `after` seconds from now."""
+    """Not delivered, and worth another try no sooner than `after` seconds from now.
 
-    def __init__(self, after: float, reason: str = "") -> None:
+    `whole`: that goes for all of the account, not only for this chat.
+    """
+
+    def __init__(self, after: float, reason: str = "", *, whole: bool = False) -> None:
         super().__init__(reason or f"try again in {after:g} s")
         self.after = after
+        self.whole = whole
 
 
 class Unreachable(Exception):
-    """The recipient cannot be reached any more (blocked, deleted): stop sending there."""
+    """The recipient cannot be reached any more (blocked, deleted): stop sending there; or, with `moved`, send there instead from now on."""
+
+    def __init__(self, reason: str = "", *, moved: Address | None = None) -> None:
+        super().__init__(reason)
+        self.moved = moved
 
 
 class Refused(Exception):
     """The platform will never take this message (malformed, too long): park it, and tell the operators."""
+
+
+class Unwelcome(Exception):
+    """Only from `run`: the platform does not let this account in (a token revoked, a right missing), and trying again would not help.
+
+    The message is one line for the keeper of the desk that names the setting, and never holds a secret. The adapter stays stopped.
+    """
 
 
 class NotStored(Exception):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from adapters.base import NotStored
-from adapters.webchat.ports import FileRefused
+from adapters.ports import FileRefused
 from storage.blobs import Blob, Blobs, Broken, Unwanted
 
 PART = 1_048_576

@@ -141,14 +141,16 @@ class Sheet(Struct, frozen=True, omit_defaults=True):
 class Message(Struct, frozen=True, gc=False, omit_defaults=True):
     """What is said to a customer in one go: a text tree and the choices under it, in `locale`.
 
-    With a `sheet` it is a question of a form: a platform with native forms draws that, every other asks the question. `subject` and
-    `about` are for mail: its subject, and the number of what it belongs to, by which a mail program keeps what belongs together.
+    With a `sheet` it is a question of a form: a platform with native forms draws that, every other asks the question. `files` are sent
+    along. `subject` and `about` are for mail: its subject, and the number of what it belongs to, by which a mail program keeps together
+    what belongs together.
     """
 
     doc: Doc
     locale: str
     choices: tuple[Choice, ...] = ()
     sheet: Sheet | None = None
+    files: tuple[Attachment, ...] = ()
     subject: str = ""
     about: str = ""
 

@@ -1,7 +1,7 @@
 """The live chat: a widget for the customer's browser and the server part it speaks to."""
 
 from adapters.webchat.adapter import WebChat
-from adapters.webchat.ports import Blobs, Entry, FileRefused, Kept, Log, Now, Session, Sessions, Welcome, Welcomes
+from adapters.webchat.ports import Entry, Log, Session, Sessions, Welcome, Welcomes
 from adapters.webchat.settings import Rate, WebChatLimits, WebChatSettings
 
 __all__ = [

@@ -9,13 +9,14 @@ import msgspec
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from adapters.base import Accept, Capabilities, Outbound, Payload, Receipt
+from adapters.ports import Blobs, Now
 from adapters.webchat import wire
 from adapters.webchat.endpoints import Endpoints, Serve
 from adapters.webchat.files import Files
 from adapters.webchat.hub import Hub
 from adapters.webchat.live import Live
 from adapters.webchat.page import Page
-from adapters.webchat.ports import Blobs, Log, Now, Sessions, Welcomes
+from adapters.webchat.ports import Log, Sessions, Welcomes
 from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.visitors import Visitors

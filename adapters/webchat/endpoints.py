@@ -11,11 +11,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from adapters.base import Accept, Accepted, NotStored
+from adapters.ports import Now
 from adapters.webchat import identity, wire
 from adapters.webchat.assets import Assets
 from adapters.webchat.files import Files
 from adapters.webchat.hub import Gone, Hub, Stopped
-from adapters.webchat.ports import Now, Welcomes
+from adapters.webchat.ports import Welcomes
 from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.visitors import Visitors, bearer

@@ -15,7 +15,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 
-from adapters.webchat.ports import Blobs, FileRefused, Now
+from adapters.ports import Blobs, FileRefused, Now
 from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.visitors import Visitors, bearer

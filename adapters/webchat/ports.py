@@ -1,10 +1,9 @@
-"""What the live chat needs from the rest of the desk: five narrow ports, implemented by whoever mounts it."""
+"""What the live chat needs from the rest of the desk: narrow ports, implemented by whoever mounts it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
-from typing import Final, Literal, Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -68,37 +67,6 @@ class Sessions(Protocol):
     async def delete(self, token_hash: str) -> None: ...
 
 
-class FileRefused(Exception):
-    """A file that is not taken: its type is none of ours, or it is not whole."""
-
-    def __init__(self, reason: Literal["type", "broken"]) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Kept(Protocol):
-    """A file as it is kept: the SHA-256 (hex) of its content, its media type, its size in bytes."""
-
-    @property
-    def digest(self) -> str: ...
-    @property
-    def mime(self) -> str: ...
-    @property
-    def size(self) -> int: ...
-
-
-class Blobs(Protocol):
-    """Files by the digest of their content. The media type is told by the content, and is one of PNG, JPEG, WebP, PDF and plain text."""
-
-    async def keep(self, parts: AsyncIterator[bytes]) -> Kept:
-        """Durable when this returns. Raises FileRefused or adapters.base.NotStored, and what `parts` raises; then nothing is kept."""
-        ...
-
-    async def find(self, id: str) -> Path | None:
-        """The file with this digest; None when there is none."""
-        ...
-
-
 class Welcome(Struct, frozen=True):
     """How the desk introduces itself in `locale`, one of its `locales`: its name, a greeting, and questions one might begin with."""
 
@@ -112,10 +80,4 @@ class Welcome(Struct, frozen=True):
 class Welcomes(Protocol):
     def __call__(self, locale: str) -> Welcome:
         """The welcome in the desk's locale nearest to `locale`, which may be anything; the default locale for an unknown one."""
-        ...
-
-
-class Now(Protocol):
-    def __call__(self) -> int:
-        """Epoch ms."""
         ...

@@ -1,0 +1,54 @@
+"""What adapters need from the rest of the desk: narrow ports, implemented by whoever builds them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Literal, Protocol
+
+from conversations.model import Message
+
+
+class FileRefused(Exception):
+    """A file that is not taken: its type is none of ours, or it is not whole."""
+
+    def __init__(self, reason: Literal["type", "broken"]) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Kept(Protocol):
+    """A file as it is kept: the SHA-256 (hex) of its content, its media type, its size in bytes."""
+
+    @property
+    def digest(self) -> str: ...
+    @property
+    def mime(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+
+
+class Blobs(Protocol):
+    """Files by the digest of their content. The media type is told by the content, and is one of PNG, JPEG, WebP, PDF and plain text."""
+
+    async def keep(self, parts: AsyncIterator[bytes]) -> Kept:
+        """Durable when this returns. Raises FileRefused or adapters.base.NotStored, and what `parts` raises; then nothing is kept."""
+        ...
+
+    async def find(self, id: str) -> Path | None:
+        """The file with this digest; None when there is none."""
+        ...
+
+
+class Now(Protocol):
+    def __call__(self) -> int:
+        """Epoch ms."""
+        ...
+
+
+class Said(Protocol):
+    """What was said, by the key that its delivery had: `<conversation>.<version>.<ord>`."""
+
+    async def __call__(self, key: str) -> Message | None:
+        """None when there is no such message, or the database is away."""
+        ...
