@@ -25,7 +25,7 @@ from storage import outbox
 from storage.engines import Connection, Database, Unavailable
 from storage.rows import Due, Outcome
 
-IN_FLIGHT = 128
+IN_FLIGHT = 256
 """Messages claimed at once for a platform with idempotent sends."""
 
 SENDERS = 16

@@ -49,7 +49,7 @@ from storage.rows import (
 
 Decide = Callable[[State, Event, Knowledge], Decision]
 
-BATCH = 128
+BATCH = 256
 LEASE_MS = 10_000
 POLL_MS = 1_000
 INTERACTIVE = 0

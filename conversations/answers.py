@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from conversations import gate
 from conversations.corpus import FULL, WEIGHTS, Corpus, Floats
-from conversations.features import Reader, pairs_of, words
+from conversations.features import Reader, Word, ends_of, words
 from conversations.knowledge import Verdict, Zone
 from conversations.language import LanguageTeller
 from conversations.regression import Indices, solve
@@ -32,8 +32,9 @@ _LEANING = 0.2
 """How far the ranking may lean to topics that are broad. The confidence may not: a leaning would hand unknown questions to them."""
 _OFFERED = 3
 _CACHED = 2000
-"""Words whose terms are remembered. People use few: most questions are then read without looking at a single letter."""
+"""Words, and pairs of words, whose terms are remembered. People use few: most questions are read without looking at a letter."""
 _NO_CONCEPT, _FOREIGN_CONCEPT = -1, -2
+_NO_TERMS = frozenset({_NO_CONCEPT, _FOREIGN_CONCEPT})
 
 _PARTS = 5
 """In so many parts a knowledge base is hidden from itself."""
@@ -96,7 +97,7 @@ class _Scorer:
         odds = np.exp(scores[topics : 2 * topics])
         own = float(odds[winner])
         # "None of them" stands by with a score of nought.
-        total = 1.0 + float(odds.sum())
+        total = 1.0 + float(np.add.reduce(odds))
         signs = gate.Signs(
             log_odds=math.log(own / (total - own)),
             score=math.log(own),
@@ -106,15 +107,23 @@ class _Scorer:
 
 
 class _Known(NamedTuple):
-    """What a word comes to: its stems, the numbers of its known terms, and how many of its terms nobody wrote."""
+    """What a word comes to: the numbers of its known terms, how many of its terms nobody wrote, and which language it speaks for."""
 
-    english: str
-    spanish: str
-    stems: tuple[int, ...]
-    grams: tuple[int, ...]
+    word: Word
+    stems: frozenset[int]
+    grams: frozenset[int]
     concept: int
     missing_stems: int
     missing_grams: int
+    odds: Sequence[float]
+
+
+class _Neighbours(NamedTuple):
+    """What two words side by side come to: numbers of their pairs, of the concepts they mean together, and how many are foreign."""
+
+    pairs: list[int]
+    concepts: list[int]
+    missing: int
 
 
 class Answers:
@@ -125,6 +134,7 @@ class Answers:
         "_eager",
         "_latest",
         "_names",
+        "_pairs",
         "_rarity",
         "_reader",
         "_scorer",
@@ -157,8 +167,9 @@ class Answers:
         self._teller = teller
         self._reader = Reader()
         self._cache: dict[str, _Known] = {}
+        self._pairs: dict[tuple[str, str], _Neighbours] = {}
         # A turn asks for the language and then for the match of the same text: its words are read once.
-        self._latest: tuple[str, list[str]] = ("", [])
+        self._latest: tuple[str, tuple[list[str], list[_Known]]] = ("", ([], []))
 
     def match(self, text: str) -> Verdict:
         judged = self._judged(text)
@@ -166,7 +177,7 @@ class Answers:
             return _NOTHING
         ranking, winner, signs = judged
         weighed = gate.weigh(signs)
-        best = np.argsort(-ranking, kind="stable")[:_OFFERED].tolist()
+        best = (-ranking).argsort(kind="stable")[:_OFFERED].tolist()
         return Verdict(
             zone=self._zones.of(weighed, self._eager[winner]),
             topics=tuple([self._names[topic] for topic in best]),
@@ -179,14 +190,14 @@ class Answers:
         return self._teller.locales
 
     def language(self, text: str) -> str:
-        return self._teller.tell(text, self._words(text))
+        return self._teller.weigh(text, [known.odds for known in self._read(text)[1]])
 
-    def _words(self, text: str) -> list[str]:
-        seen, found = self._latest
-        if seen != text:
-            found = words(text)
-            self._latest = (text, found)
-        return found
+    def _read(self, text: str) -> tuple[list[str], list[_Known]]:
+        """Its words, in order, and what they come to."""
+        if self._latest[0] != text:
+            cache, found = self._cache, words(text)
+            self._latest = (text, (found, [cache.get(word) or self._look_up(word) for word in found]))
+        return self._latest[1]
 
     def signs(self, text: str) -> tuple[str, gate.Signs] | None:
         """The best topic and the signs that the gate weighs, for learning its weights; None when no word is known."""
@@ -194,74 +205,73 @@ class Answers:
         return None if judged is None else (self._names[judged[1]], judged[2])
 
     def _judged(self, text: str) -> tuple[Floats, int, gate.Signs] | None:
-        found = self._words(text)
+        found, read = self._read(text)
         if not self._names:
             return None
-        stems: set[int] = set()
-        grams: set[int] = set()
-        concepts: set[int] = set()
-        missing_stems = missing_grams = missing_concepts = 0
-        known: dict[str, _Known] = {}
-        for word in found:
-            if word in known:
-                continue
-            known[word] = here = self._cache.get(word) or self._look_up(word)
-            stems.update(here.stems)
-            grams.update(here.grams)
-            missing_stems += here.missing_stems
-            missing_grams += here.missing_grams
-            if here.concept >= 0:
-                concepts.add(here.concept)
-            elif here.concept == _FOREIGN_CONCEPT:
-                missing_concepts += 1
+        # A word counts once, however often it is said; each is remembered as one object.
+        distinct = list({id(known): known for known in read}.values())
+        stems = set().union(*[known.stems for known in distinct])
+        grams = set().union(*[known.grams for known in distinct])
         if not stems and not grams:
             return None
-        numbers, _, concept_numbers = self._tables
-        for pair in pairs_of([known[word].english for word in found], [known[word].spanish for word in found]):
-            number = numbers.get(pair)
-            # A pair nobody wrote says nothing beyond its words: only words count as missing.
-            if number is not None:
-                stems.add(number)
-            concept = self._reader.concept(pair)
-            if concept:
-                number = concept_numbers.get(concept)
-                if number is None:
-                    missing_concepts += 1
-                else:
-                    concepts.add(number)
-        ids: list[int] = []
-        factors: list[float] = []
+        concepts = {known.concept for known in distinct}
+        missing_concepts = sum([known.concept == _FOREIGN_CONCEPT for known in distinct])
+        pairs = self._pairs
+        for pair in pairwise(found):
+            said, meant, missing = pairs.get(pair) or self._look_up_pair(pair)
+            stems.update(said)
+            concepts.update(meant)
+            missing_concepts += missing
+        numbers = self._tables[0]
+        stems.update([numbers[end] for end in ends_of([known.word.english for known in read]) if end in numbers])
+        concepts -= _NO_TERMS
+        ids = [*stems, *grams, *concepts]
+        factors = np.empty(len(ids), np.float32)
+        first, rarity = 0, self._rarity
         for weight, block, missing in (
-            (WEIGHTS[0], stems, missing_stems),
-            (WEIGHTS[1], grams, missing_grams),
+            (WEIGHTS[0], stems, sum([known.missing_stems for known in distinct])),
+            (WEIGHTS[1], grams, sum([known.missing_grams for known in distinct])),
             (WEIGHTS[2], concepts, missing_concepts),
         ):
             if block:
-                squares = sum([self._rarity[number] for number in block]) + missing * self._unseen
-                ids += block
-                factors += [weight / math.sqrt(squares)] * len(block)
-        return self._scorer.judge(np.array(factors, np.float32) @ self._scorer.rows[ids])
+                end = first + len(block)
+                factors[first:end] = weight / math.sqrt(sum([rarity[number] for number in block]) + missing * self._unseen)
+                first = end
+        return self._scorer.judge(factors @ self._scorer.rows.take(ids, 0))
 
     def _look_up(self, word: str) -> _Known:
         stems, grams, concepts = self._tables
+        odds = self._teller.odds(word)
         parts = self._reader.word(word)
         if parts.english not in stems and parts.spanish not in stems and (meant := self._speller.near(word)):
             parts = self._reader.word(meant)
         both = {parts.english, parts.spanish}
-        seen_stems = tuple(sorted([stems[stem] for stem in both if stem in stems]))
-        seen_grams = tuple(sorted([grams[gram] for gram in parts.grams if gram in grams]))
+        seen_stems = frozenset(sorted([stems[stem] for stem in both if stem in stems]))
+        seen_grams = frozenset(sorted([grams[gram] for gram in parts.grams if gram in grams]))
         known = _Known(
-            parts.english,
-            parts.spanish,
+            parts,
             seen_stems,
             seen_grams,
             concepts.get(parts.concept, _FOREIGN_CONCEPT) if parts.concept else _NO_CONCEPT,
             len(both) - len(seen_stems),
             len(parts.grams) - len(seen_grams),
+            odds,
         )
         if len(self._cache) >= _CACHED:
             self._cache.clear()
         self._cache[word] = known
+        return known
+
+    def _look_up_pair(self, pair: tuple[str, str]) -> _Neighbours:
+        left, right = [(self._cache.get(word) or self._look_up(word)).word for word in pair]
+        numbers, _, concepts = self._tables
+        beside = left.beside(right)
+        meant = [concepts.get(self._reader.concepts[stems], _FOREIGN_CONCEPT) for stems in beside if stems in self._reader.concepts]
+        # A pair nobody wrote says nothing beyond its words: only words count as missing.
+        known = _Neighbours([numbers[stems] for stems in beside if stems in numbers], meant, meant.count(_FOREIGN_CONCEPT))
+        if len(self._pairs) >= _CACHED:
+            self._pairs.clear()
+        self._pairs[pair] = known
         return known
 
     def dump(self) -> dict[str, NDArray[Any]]:

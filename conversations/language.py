@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -12,6 +13,7 @@ from conversations.lexicon import FUNCTION_WORDS
 SURE = 1.6
 """Log-odds between the best locale and the next from which a text counts as surely written in the best."""
 
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
 _MASKS = frozenset({"xmail", "xip", "xnumber"})
 _FUNCTION_COUNT = 4
 _WORD_LIMIT = 3.0
@@ -65,21 +67,26 @@ class LanguageTeller:
             evidence[key] = tuple(max(-limit, min(limit, log - mean)) for log in logs)
         return cls(locales, evidence)
 
-    def tell(self, text: str, found: Sequence[str] | None = None) -> str:
-        """The locale, or "" when unsure. `found`: the words of `text`, from who has them already."""
-        found = words(text) if found is None else found
+    def tell(self, text: str) -> str:
+        """The locale, or "" when unsure."""
+        return self.weigh(text, [self.odds(word) for word in words(text)])
+
+    def odds(self, word: str) -> Sequence[float]:
+        """What a word says for each locale; empty when it says nothing."""
+        if word in _MASKS or word.isdigit():
+            return ()
+        return self.evidence.get("w" + word) or self._by_shape(word)
+
+    def weigh(self, text: str, odds: Iterable[Sequence[float]]) -> str:
+        """`tell`, for who has the odds of the words already."""
+        found = [each for each in odds if each]
         if len(self.locales) < 2:
-            return self.locales[0] if self.locales and any(self.evidence.get("w" + word) for word in found) else ""
-        sums = [0.0] * len(self.locales)
-        for word in found:
-            if word in _MASKS or word.isdigit():
-                continue
-            for i, log in enumerate(self.evidence.get("w" + word) or self._by_shape(word)):
-                sums[i] += log
+            return self.locales[0] if self.locales and found else ""
         if not text.isascii():
-            for letter in _letters(text):
-                for i, log in enumerate(self.evidence.get("c" + letter, ())):
-                    sums[i] += log
+            found += [each for letter in _letters(text) if (each := self.evidence.get("c" + letter))]
+        if not found:
+            return ""
+        sums = [sum(column) for column in zip(*found, strict=True)]
         best, second = sorted(sums, reverse=True)[:2]
         return self.locales[sums.index(best)] if best - second >= SURE else ""
 
@@ -100,4 +107,4 @@ def _shapes(word: str) -> list[str]:
 
 
 def _letters(text: str) -> set[str]:
-    return {letter for letter in text[:LOOK_AT].lower() if not letter.isascii() and (letter.isalpha() or letter in "¿¡")}
+    return {letter for letter in _FOREIGN.findall(text[:LOOK_AT].lower()) if letter.isalpha() or letter in "¿¡"}

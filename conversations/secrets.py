@@ -31,8 +31,11 @@ def mask(text: str) -> Masked:
     kinds: dict[Kind, None] = {}
     small = text.lower()
     for kind, signs, pattern, hidden in _RULES:
-        if any(sign in small for sign in signs):
-            text = pattern.sub(_hider(kind, hidden, kinds), text)
+        # A plain loop: this is done for everything that anybody writes, and `any` with a generator takes three times as long.
+        for sign in signs:
+            if sign in small:
+                text = pattern.sub(_hider(kind, hidden, kinds), text)
+                break
     if _DIGITS.search(text):
         text = _CARD.sub(_hider("card", _card, kinds), text)
     return Masked(text, tuple(kinds))
