@@ -107,7 +107,10 @@ class _Scorer:
 
 
 class _Known(NamedTuple):
-    """What a word comes to: the numbers of its known terms, how many of its terms nobody wrote, and which language it speaks for."""
+    """What a word comes to: the numbers of its known terms, how many of its terms nobody wrote, and which language it speaks for.
+
+    `squares` is the rarity of its n-grams, all together; `row` where the sum of what they add to the scores is kept.
+    """
 
     word: Word
     stems: frozenset[int]
@@ -115,6 +118,8 @@ class _Known(NamedTuple):
     concept: int
     missing_stems: int
     missing_grams: int
+    squares: float
+    row: int
     odds: Sequence[float]
 
 
@@ -139,6 +144,7 @@ class Answers:
         "_reader",
         "_scorer",
         "_speller",
+        "_sums",
         "_tables",
         "_teller",
         "_unseen",
@@ -168,6 +174,8 @@ class Answers:
         self._reader = Reader()
         self._cache: dict[str, _Known] = {}
         self._pairs: dict[tuple[str, str], _Neighbours] = {}
+        # One row per remembered word: what its character n-grams add to the scores, all together.
+        self._sums = np.zeros((_CACHED, scorer.rows.shape[1]), np.float32)
         # A turn asks for the language and then for the match of the same text: its words are read once.
         self._latest: tuple[str, tuple[list[str], list[_Known]]] = ("", ([], []))
 
@@ -196,6 +204,9 @@ class Answers:
         """Its words, in order, and what they come to."""
         if self._latest[0] != text:
             cache, found = self._cache, words(text)
+            # Never in the middle of a text: the words before would lose their rows to those after.
+            if len(cache) + len(found) > _CACHED:
+                cache.clear()
             self._latest = (text, (found, [cache.get(word) or self._look_up(word) for word in found]))
         return self._latest[1]
 
@@ -211,7 +222,12 @@ class Answers:
         # A word counts once, however often it is said; each is remembered as one object.
         distinct = list({id(known): known for known in read}.values())
         stems = set().union(*[known.stems for known in distinct])
-        grams = set().union(*[known.grams for known in distinct])
+        grams: set[int] = set()
+        # Words come with the sum over their n-grams, but what two of them share counts once.
+        shared: list[int] = []
+        for known in distinct:
+            shared += grams & known.grams
+            grams |= known.grams
         if not stems and not grams:
             return None
         concepts = {known.concept for known in distinct}
@@ -225,19 +241,14 @@ class Answers:
         numbers = self._tables[0]
         stems.update([numbers[end] for end in ends_of([known.word.english for known in read]) if end in numbers])
         concepts -= _NO_TERMS
-        ids = [*stems, *grams, *concepts]
-        factors = np.empty(len(ids), np.float32)
-        first, rarity = 0, self._rarity
-        for weight, block, missing in (
-            (WEIGHTS[0], stems, sum([known.missing_stems for known in distinct])),
-            (WEIGHTS[1], grams, sum([known.missing_grams for known in distinct])),
-            (WEIGHTS[2], concepts, missing_concepts),
-        ):
-            if block:
-                end = first + len(block)
-                factors[first:end] = weight / math.sqrt(sum([rarity[number] for number in block]) + missing * self._unseen)
-                first = end
-        return self._scorer.judge(factors @ self._scorer.rows.take(ids, 0))
+        rarity, unseen = self._rarity, self._unseen
+        in_stems = WEIGHTS[0] / math.sqrt(sum([rarity[n] for n in stems]) + sum([k.missing_stems for k in distinct]) * unseen or 1)
+        in_concepts = WEIGHTS[2] / math.sqrt(sum([rarity[n] for n in concepts]) + missing_concepts * unseen or 1)
+        squares = sum([known.squares for known in distinct]) - sum([rarity[n] for n in shared])
+        in_grams = WEIGHTS[1] / math.sqrt(squares + sum([known.missing_grams for known in distinct]) * unseen) if grams else 0.0
+        factors = [in_stems] * len(stems) + [in_concepts] * len(concepts) + [-in_grams] * len(shared)
+        scores = np.array(factors, np.float32) @ self._scorer.rows.take([*stems, *concepts, *shared], 0)
+        return self._scorer.judge(scores + in_grams * np.add.reduce(self._sums.take([known.row for known in distinct], 0)))
 
     def _look_up(self, word: str) -> _Known:
         stems, grams, concepts = self._tables
@@ -255,10 +266,11 @@ class Answers:
             concepts.get(parts.concept, _FOREIGN_CONCEPT) if parts.concept else _NO_CONCEPT,
             len(both) - len(seen_stems),
             len(parts.grams) - len(seen_grams),
+            sum(self._rarity[gram] for gram in seen_grams),
+            len(self._cache),
             odds,
         )
-        if len(self._cache) >= _CACHED:
-            self._cache.clear()
+        self._sums[known.row] = self._scorer.rows[list(seen_grams)].sum(0)
         self._cache[word] = known
         return known
 
