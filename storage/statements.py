@@ -336,7 +336,7 @@ class Statements:
         self.count_outbox = select(*due.c, failed)
 
     def _earlier(self, row: FromClause, *, only: Literal["unsent", "blocked"]) -> ColumnElement[bool]:
-        """Whether the conversation has an earlier row to the same address that is unsent; with `blocked`, one that cannot be sent right now.
+        """Whether the conversation has an earlier unsent row to the same address; with `blocked`, one that cannot be sent right now.
 
         What goes elsewhere (a copy by mail) keeps an order of its own: a mail server that is away must not hold up the chat.
         """
@@ -353,10 +353,7 @@ class Statements:
         return exists().where(*conditions)
 
     def _claim_due(self, *, of_platform: bool) -> Select[Any]:
-        """All unsent rows, in order, of the lines (conversation and address) that have the `limit` most urgent rows that nothing stands
-
-        in front of.
-        """
+        """All unsent rows, in order, of the lines (conversation and address) with the `limit` most urgent rows that nothing precedes."""
         now = bindparam("now", type_=BigInteger)
         one = outbox.alias("one")
         wanted = (

@@ -45,9 +45,7 @@ class Postbox:
 
     def hooks(self) -> SimpleNamespace:
         """What the server calls: the names are the library's."""
-        return SimpleNamespace(
-            handle_EHLO=self._greet, handle_MAIL=self._sender, handle_RCPT=self._recipient, handle_DATA=self._data
-        )
+        return SimpleNamespace(handle_EHLO=self._greet, handle_MAIL=self._sender, handle_RCPT=self._recipient, handle_DATA=self._data)
 
     def authenticate(self, server: SMTP, session: Any, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
         self.logins.append((given.login, given.password))
@@ -81,6 +79,7 @@ class Postbox:
         self.mails.append(mail)
         self.taken(mail)
         if self.silent:
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
         return "250 OK"
 

@@ -28,7 +28,7 @@ TOO_LARGE = {
 _registry = HeaderRegistry()
 # By itself the library would fold a long id into encoded words, which RFC 2047 (5) forbids there.
 for _name in ("in-reply-to", "references"):
-    _registry.map_to_type(_name, MessageIDHeader)
+    _registry.map_to_type(_name, MessageIDHeader)  # type: ignore[arg-type]  # typeshed knows it only as a mixin
 _POLICY = SMTP.clone(header_factory=_registry, cte_type="7bit")
 
 

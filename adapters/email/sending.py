@@ -1,4 +1,4 @@
-"""Hands mail to the server: one connection that is kept while there is more to send, and every way it can fail put into the port's words."""
+"""Hands mail to the server over one connection, kept while there is more to send, and puts every way it can fail into the port's words."""
 
 from __future__ import annotations
 

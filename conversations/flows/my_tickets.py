@@ -297,4 +297,3 @@ def ways(turn: Turn, own: OwnTicket) -> tuple[Offer, ...]:
 
 def state_shown(turn: Turn, own: OwnTicket) -> str:
     return turn.knowledge.texts.label("ticket.state." + own.state, turn.locale)
-

@@ -6,8 +6,11 @@ import asyncio
 import contextlib
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -84,19 +87,11 @@ class _Page(HTMLParser):
 
 
 def page_of(payload: Payload) -> _Page:
-    return _Page(page_source(payload))
+    return _Page(text_of(parsed(payload), "html"))
 
 
-def page_source(payload: Payload) -> str:
-    return text_of(parsed(payload), "html")
-
-
-def parsed(payload: Payload):  # type: ignore[no-untyped-def]
-    import email.policy
-    from email.message import EmailMessage
-    from email.parser import BytesParser
-
-    return BytesParser(EmailMessage, policy=email.policy.default).parsebytes(compose(payload.body, {}))
+def parsed(payload: Payload) -> EmailMessage:
+    return BytesParser(EmailMessage, policy=default).parsebytes(compose(payload.body, {}))
 
 
 class TestEmail(AdapterContract):
@@ -109,8 +104,8 @@ class TestEmail(AdapterContract):
             yield box
 
     @pytest.fixture
-    def adapter(self, box: Postbox, tmp_path: Path) -> Iterator[Adapter]:
-        yield email(box.url, tmp_path)
+    def adapter(self, box: Postbox, tmp_path: Path) -> Adapter:
+        return email(box.url, tmp_path)
 
     @property
     def address(self) -> Address:
@@ -143,9 +138,8 @@ class TestEmail(AdapterContract):
             yield
 
         for command in ("MAIL", "RCPT", "DATA"):
-            for answer in ("421 4.3.2 down", "450 4.2.1 later", "550 5.1.1 no", "552 5.2.2 full", "999 what", "250x"):
-                if answer[:3] in ("421", "450", "550", "552"):
-                    yield saying(command, answer)
+            for answer in ("421 4.3.2 down", "450 4.2.1 later", "550 5.1.1 no", "552 5.2.2 full", "354 what"):
+                yield saying(command, answer)
         yield silent()
 
 
@@ -191,12 +185,17 @@ def test_the_same_message_is_the_same_bytes_and_another_has_another_id(tmp_path:
 
 def test_what_is_about_one_ticket_is_one_thread(tmp_path: Path) -> None:
     adapter = email("smtp://127.0.0.1:1/", tmp_path)
-    threads = [adapter.encode(letter(Message((), "es", about=about), key))[0].body.thread for about, key in (("A", "1.1.0"), ("A", "1.2.0"), ("B", "1.3.0"), ("", "1.4.0"))]
+    threads = [
+        adapter.encode(letter(Message((), "es", about=about), key))[0].body.thread
+        for about, key in (("A", "1.1.0"), ("A", "1.2.0"), ("B", "1.3.0"), ("", "1.4.0"))
+    ]
     assert threads[0] == threads[1] != threads[2]
     assert threads[3] == ""
 
 
-@pytest.mark.parametrize("text", [*NASTY, "one\r\nBcc: everybody@victim.example\r\n\r\nbody", "x" * 3000, "ñ" * 500, "a\x00b\x1fc", "=?utf-8?q?hi?="])
+@pytest.mark.parametrize(
+    "text", [*NASTY, "one\r\nBcc: everybody@victim.example\r\n\r\nbody", "x" * 3000, "ñ" * 500, "a\x00b\x1fc", "=?utf-8?q?hi?="]
+)
 def test_nothing_in_a_subject_a_name_or_a_number_becomes_a_header(text: str, tmp_path: Path) -> None:
     adapter = email("smtp://127.0.0.1:1/", tmp_path)
     adapter._desk = lambda: text[:80]
@@ -288,7 +287,7 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_made_again(tmp_p
         await send(adapter, letter("uno"))
         client = adapter._sender._client
         assert client is not None
-        assert client.transport is not None
+        assert isinstance(client.transport, asyncio.Transport)
         client.transport.abort()
         await send(adapter, letter("dos", "5.3.1"))
         assert len(box.mails) == 2
@@ -373,7 +372,9 @@ async def test_a_server_that_is_away_makes_all_of_the_account_wait_longer_each_t
 
 async def test_an_address_that_is_none_is_not_asked_of_the_server(box: Postbox, tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
-        await send(email(box.url, tmp_path), letter("hola", to=Address("email", "support@desk.example", "no address\r\nRCPT TO:<b@c.example>")))
+        await send(
+            email(box.url, tmp_path), letter("hola", to=Address("email", "support@desk.example", "no address\r\nRCPT TO:<b@c.example>"))
+        )
     assert box.sessions == 0
 
 

@@ -87,7 +87,14 @@ async def ticket(visitor: Visitor) -> str:
 
 async def relevo(program: Program, *words: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "tickets", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, env=program.environment
+        sys.executable,
+        "-m",
+        "bot",
+        "tickets",
+        *words,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=program.environment,
     )
     printed, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, printed.decode()
