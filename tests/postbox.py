@@ -47,7 +47,7 @@ class Postbox:
         """What the server calls: the names are the library's."""
         return SimpleNamespace(handle_EHLO=self._greet, handle_MAIL=self._sender, handle_RCPT=self._recipient, handle_DATA=self._data)
 
-    def authenticate(self, server: SMTP, session: Any, envelope: Envelope, mechanism: str, given: Any) -> AuthResult:
+    def authenticate(self, server: SMTP, session: Any, envelope: Envelope, _mechanism: str, given: Any) -> AuthResult:
         self.logins.append((given.login, given.password))
         return AuthResult(success=given.password == self.password, handled=False)
 

@@ -50,7 +50,7 @@ class Sender:
         self._failures = 0
         self._one = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
-        self._closing: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, sender: str, to: str, full: bytes, lean: bytes | None, age: float) -> str:
         """Hand in one mail: `full`, or `lean` where the server says that it does not take so much. Gives the server's code.
@@ -95,7 +95,10 @@ class Sender:
                 await self.close()
 
         if not self._one.locked():
-            self._closing = asyncio.create_task(close())
+            task = asyncio.create_task(close())
+            # Held here, for the loop itself does not hold on to a task.
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     def _drop(self) -> None:
         """After an error nobody knows where the two of us stand: the next mail begins anew."""
