@@ -37,11 +37,15 @@ class Capabilities(Struct, frozen=True, kw_only=True):
 
 
 class Outbound(Struct, frozen=True):
-    """A committed message on its way out. `key` is its own for ever: use it as the platform's idempotency key where there is one."""
+    """A committed message on its way out. `key` is its own for ever: use it as the platform's idempotency key where there is one.
+
+    `at` is when it was committed (epoch ms).
+    """
 
     address: Address
     message: Message
     key: str
+    at: int = 0
 
 
 class Payload(Struct, frozen=True):

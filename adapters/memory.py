@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from adapters.base import Accept, Capabilities, Later, NotStored, Outbound, Payload, Receipt
 from adapters.splitting import split
-from adapters.text import PLAIN, fit_choices, sendable
+from adapters.text import PLAIN, fit_choices, name_files, sendable
 from conversations.events import ChoicePressed, CommandGiven, Event, Inbound, MessageReceived, Started
 from conversations.model import Address
 
@@ -158,7 +158,7 @@ class Memory:
     # --- encode ---
 
     def encode(self, out: Outbound) -> list[Payload]:
-        message = fit_choices(out.message, self.capabilities)
+        message = fit_choices(name_files(out.message), self.capabilities)
         parts = split(PLAIN.doc(message.doc), self.capabilities.text_limit, self.capabilities.text_unit) or [""]
         choices = tuple((choice.key, sendable(choice.label)) for choice in message.choices)
         last = len(parts) - 1

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from adapters.base import Accept, Capabilities, Later, NotStored, Outbound, Payload, Receipt, Unreachable
-from adapters.text import Dialect, number_choices, pick, sendable, width
+from adapters.text import Dialect, name_files, number_choices, pick, sendable, width
 from conversations.events import ChoicePressed, CommandGiven, Event, Inbound, MessageReceived, Started
 from conversations.model import Address, Choice
 
@@ -101,7 +101,7 @@ class Terminal:
     # --- encode ---
 
     def encode(self, out: Outbound) -> list[Payload]:
-        drawn = _Drawing(self._look).doc(number_choices(out.message).doc)
+        drawn = _Drawing(self._look).doc(number_choices(name_files(out.message)).doc)
         text = wrap(drawn, self._look.columns) if self._look.columns else drawn
         return [Payload(out.address, {"text": text, "choices": out.message.choices})]
 

@@ -86,7 +86,18 @@ PLAIN = Dialect()
 
 def plain_text(message: Message) -> str:
     """All that a message says, choices as numbered lines: for transcripts, logs of tests, and platforms without any look."""
-    return PLAIN.doc(number_choices(message).doc)
+    return PLAIN.doc(number_choices(name_files(message)).doc)
+
+
+# --- files where none can be sent ---
+
+
+def name_files(message: Message) -> Message:
+    """The same message with its files named at the end, and none sent: whoever reads it knows at least that there are some."""
+    if not message.files:
+        return message
+    named = Bullets(tuple((Text(f"📎 {file.name or file.id[:12]} ({max(1, file.size // 1024)} KB)"),) for file in message.files))
+    return replace(message, doc=(*message.doc, named), files=())
 
 
 # --- choices where there are no buttons ---

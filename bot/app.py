@@ -163,6 +163,7 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     supervisor = Supervisor(clock, metrics, log)
     webchat = None
     blobs = Blobs(settings.data_dir / "blobs")
+    files = Files(blobs)
     if "web" in roles:
         webchat = WebChat(
             settings.chat,
@@ -170,10 +171,16 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
             sessions=WebSessions(database),
             welcome=welcomes(lambda: library.current),
             now=clock.now,
-            blobs=Files(blobs),
+            blobs=files,
             key=secret_key(settings).get_secret_value().encode(),
         )
     adapters: list[Adapter] = [webchat] if webchat is not None else []
+    if settings.email.address and "adapters" in roles:
+        # Here, because most desks' memory has no use for it.
+        from adapters.email.adapter import Email
+
+        key = secret_key(settings).get_secret_value().encode()
+        adapters.append(Email(settings.email, desk=lambda: library.current.desk.name, blobs=files, now=clock.now, key=key))
     file = sqlite_path(settings.database)
     pipeline = Pipeline(
         database,
@@ -187,6 +194,7 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         alone=file is not None,
         working="worker" in roles,
         chores=(lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),),
+        mail_account=settings.email.address,
     )
     wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
     return App(settings, database, library, pipeline, supervisor, wellness, webchat, blobs, clock, metrics, log)

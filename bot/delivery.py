@@ -57,8 +57,12 @@ OUTCOMES = ("sent", "later", "unreachable", "refused", "failed")
 _message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
+_Line = tuple[int, str]
+"""What keeps an order: a conversation, and an address that it sends to."""
+
+
 class _Queue:
-    """The claimed messages of one conversation, in order."""
+    """The claimed messages of one conversation to one address, in order."""
 
     __slots__ = ("arrival", "rows")
 
@@ -88,7 +92,7 @@ class Lane:
         self._senders = SENDERS if idempotent else 1
         self._linger_ms = LINGER_MS if idempotent else 0
         self._ready: list[tuple[int, int, _Queue]] = []
-        self._open: dict[int, _Queue] = {}
+        self._open: dict[_Line, _Queue] = {}
         self._arrivals = 0
         self._in_flight = 0
         # The last claim took all there was room for, so there may be more.
@@ -185,10 +189,11 @@ class Lane:
 
     def _take(self, due: list[Due]) -> None:
         for row in due:
-            queue = self._open.get(row.conversation)
+            line = (row.conversation, row.address)
+            queue = self._open.get(line)
             if queue is None:
                 self._arrivals += 1
-                queue = self._open[row.conversation] = _Queue(self._arrivals)
+                queue = self._open[line] = _Queue(self._arrivals)
                 queue.rows.append(row)
                 heapq.heappush(self._ready, queue.turn)
             else:
@@ -207,7 +212,7 @@ class Lane:
             await idle
 
     async def _send_queue(self, queue: _Queue) -> None:
-        conversation = queue.rows[0].conversation
+        line = (queue.rows[0].conversation, queue.rows[0].address)
         while queue.rows:
             outcome, name = await self._send(queue.rows[0])
             queue.rows.popleft()
@@ -224,7 +229,7 @@ class Lane:
             self._in_flight -= len(outcomes)
             self._outcomes += outcomes
             self._mark_soon()
-        del self._open[conversation]
+        del self._open[line]
 
     def _mark_soon(self) -> None:
         """Have the outcomes marked: at once when more is waiting to be claimed, otherwise after a moment, in which others may join."""
@@ -243,7 +248,7 @@ class Lane:
         try:
             message = _message.decode(row.payload)
             sent = self._parts_sent.get(key, [])
-            for payload in self._adapter.encode(Outbound(_read(row.address), message, key))[len(sent) :]:
+            for payload in self._adapter.encode(Outbound(_read(row.address), message, key, row.created_at))[len(sent) :]:
                 receipt = await self._adapter.deliver(payload, f"{key}.{payload.part}")
                 sent.append(receipt.platform_id)
                 self._parts_sent[key] = sent

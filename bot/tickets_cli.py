@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -14,13 +15,14 @@ from bot.command import configured, fail, refuse, shown, time_shown
 
 if TYPE_CHECKING:
     from conversations.events import TicketChanged, TicketReplied
-    from conversations.model import OwnTicket
+    from conversations.model import Attachment, OwnTicket
     from storage.engines import Database
     from storage.rows import NewChange, Ticket
 
 T = TypeVar("T")
 
 TEXT_LIMIT = 4000
+MEGABYTE = 1_048_576
 WAIT_MS = 5_000
 LOOK_MS = 100
 """How long a command waits for the running desk to do what was asked, and how often it looks."""
@@ -93,12 +95,14 @@ def show_ticket(number: str) -> None:
     for name, answer in json.loads(ticket.answers).items():
         if name != "details":
             click.echo(f"  {name}: {shown(answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False))}")
-    _files(ticket.files)
+    for line in _files(ticket.files):
+        click.echo(line)
     click.echo(f"\n{shown(ticket.text)}\n")
     happened: list[tuple[int, int, list[str]]] = []
     for entry in history.entries:
         who = f"{entry.name or entry.author} ({entry.author})" if entry.author == "team" else f"{entry.name or 'customer'}"
         lines = [f"{time_shown(entry.at)}  {shown(who)} wrote:", *(f"    {line}" for line in shown(entry.text).splitlines())]
+        lines += _files(entry.files)
         happened.append((entry.at, entry.id, lines))
     happened += [(change.at, change.id, [f"{time_shown(change.at)}  {_change(change)}"]) for change in history.changes]
     for _, _, lines in sorted(happened, key=lambda one: one[:2]):
@@ -110,16 +114,18 @@ def show_ticket(number: str) -> None:
 @click.argument("text")
 @click.option("--state", default="", help="What the ticket is to be now; waiting_customer when nothing is said.")
 @click.option("--as", "name", default="", help="Who writes, as the customer is to see it.")
-def reply_to_ticket(number: str, text: str, state: str, name: str) -> None:
-    """Write TEXT to the customer, in the chat where the ticket was opened; - reads it from standard input."""
+@click.option("--file", "paths", multiple=True, type=click.Path(path_type=Path), help="A file to send along; may be given several times.")
+def reply_to_ticket(number: str, text: str, state: str, name: str, paths: tuple[Path, ...]) -> None:
+    """Write TEXT to the customer, in the chat where the ticket was opened and by e-mail; - reads it from standard input."""
     from conversations.events import TicketReplied
 
     text = (sys.stdin.read() if text == "-" else text).strip()
     if not text or len(text) > TEXT_LIMIT:
         refuse(f"TEXT: between 1 and {TEXT_LIMIT} characters, not {len(text)}")
+    files = _kept(paths)
 
     def event(seen: OwnTicket) -> TicketReplied:
-        return TicketReplied(ticket=seen, text=text, state=state, name=name, place="cli")
+        return TicketReplied(ticket=seen, text=text, state=state, name=name, place="cli", files=files)
 
     _act(number, state, event, writing=True)
 
@@ -137,6 +143,43 @@ def change_state(number: str, state: str, name: str, note: str) -> None:
         return TicketChanged(ticket=seen, state=state, name=name, place="cli", note=note)
 
     _act(number, state, event)
+
+
+def _kept(paths: tuple[Path, ...]) -> tuple[Attachment, ...]:
+    """The files as the desk keeps them: told by their content, pictures without what cameras write into them."""
+    if not paths:
+        return ()
+    from adapters.webchat.files import name_of
+    from adapters.webchat.wire import FILES
+    from conversations.model import Attachment
+    from storage.blobs import Blobs, Broken, Unwanted
+
+    settings = configured()
+    limit = settings.chat.limits.file
+    if len(paths) > FILES:
+        refuse(f"--file: at most {FILES} files, not {len(paths)}")
+    blobs = Blobs(settings.data_dir / "blobs")
+    kept = []
+    for path in paths:
+        try:
+            if path.stat().st_size > limit:
+                refuse(f"--file {path}: at most {limit // MEGABYTE} MB")
+            content = path.read_bytes()
+        except OSError as error:
+            refuse(f"--file {path}: it cannot be read ({error.strerror})")
+        try:
+            incoming = blobs.begin()
+            try:
+                incoming.write(content)
+                blob = incoming.keep()
+            finally:
+                incoming.discard()
+        except (Unwanted, Broken):
+            refuse(f"--file {path}: only whole pictures (PNG, JPEG, WebP), PDF and plain text are taken")
+        except OSError as error:
+            refuse(f"RELEVO_DATA_DIR: {settings.data_dir} cannot be written ({error.strerror})")
+        kept.append(Attachment(blob.digest, name_of(path.name, blob.mime), blob.mime, blob.size))
+    return tuple(kept)
 
 
 def _act(number: str, state: str, event: Callable[[OwnTicket], TicketReplied | TicketChanged], *, writing: bool = False) -> None:
@@ -160,7 +203,9 @@ def _act(number: str, state: str, event: Callable[[OwnTicket], TicketReplied | T
             ways = ", ".join(name for name in STATES if name in WAYS[ticket.state])  # type: ignore[index]
             fail(f"Ticket {number} is {ticket.state}; from there it can be {ways or 'nothing else'}.")
         id, now = ids.new(), clock.now()
-        seen = OwnTicket(ticket.key, ticket.number, ticket.title, ticket.state, ticket.created_at, rating=ticket.rating or 0)
+        seen = OwnTicket(
+            ticket.key, ticket.number, ticket.title, ticket.state, ticket.created_at, rating=ticket.rating or 0, email=ticket.email
+        )
         payload = encoder.encode(event(seen)).decode()
         if not await database.write(lambda connection: tickets.tell(connection, ticket, id, payload, now)):
             fail(f"Ticket {number} was changed at this very moment. Nothing was done; look at it again.")
@@ -219,6 +264,8 @@ def _change(change: NewChange) -> str:
     return f"{who} on {change.place}: {change.before} → {change.state}{note}"
 
 
-def _files(written: str) -> None:
-    for file in json.loads(written):
-        click.echo(f"  file: {shown(file.get('name', '') or file['id'])} ({file.get('mime', '') or '?'}, {file.get('size', 0)} bytes)")
+def _files(written: str) -> list[str]:
+    return [
+        f"  file: {shown(file.get('name', '') or file['id'])} ({file.get('mime', '') or '?'}, {file.get('size', 0)} bytes)"
+        for file in json.loads(written)
+    ]

@@ -22,7 +22,7 @@ from conversations.events import (
     TicketReplied,
     TimerFired,
 )
-from conversations.flows import answer, contact, form, menu, my_tickets, ticket
+from conversations.flows import answer, contact, copies, form, menu, my_tickets, ticket
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, Filling, Offer, State
 from conversations.texts import fold as fold
@@ -41,6 +41,7 @@ DECLARED: Mapping[str, frozenset[str]] = {
     **secrets.PHRASES,
     **ticket.PHRASES,
     **my_tickets.PHRASES,
+    **copies.PHRASES,
     **{phrase: frozenset() for guide in GUIDES.values() for phrase in guide.form.phrases},
 }
 """Phrases that forms, the values in them and tickets are worded by, and what each is given."""

@@ -253,7 +253,7 @@ Frame = Idle | Contact | Filling | Replying
 
 class OwnTicket(Struct, frozen=True, omit_defaults=True):
     """One of the conversation's tickets, as far as the talk with the customer needs it. `state` is conversations.tickets.TicketState;
-    `last` how the team's newest reply begins; `rating` 1 to 5, 0 when there is none.
+    `last` how the team's newest reply begins; `rating` 1 to 5, 0 when there is none; `email` where copies go, "" for nowhere.
     """
 
     key: str
@@ -263,6 +263,7 @@ class OwnTicket(Struct, frozen=True, omit_defaults=True):
     opened_at: int = 0
     last: str = ""
     rating: int = 0
+    email: str = ""
 
 
 SCHEMA = 1

@@ -11,7 +11,7 @@ from conversations.effects import Effect, Say
 from conversations.events import Event
 from conversations.forms import Form
 from conversations.knowledge import Knowledge
-from conversations.model import Choice, Doc, Filling, Frame, Idle, Message, Offer, Prompt, Sheet, State
+from conversations.model import Attachment, Choice, Doc, Filling, Frame, Idle, Message, Offer, Prompt, Sheet, State
 
 PROMPTS_KEPT = 8
 """How many questions back a button still works. Older ones are told that the talk has moved on."""
@@ -65,7 +65,14 @@ class Turn:
         answers = self.knowledge.topics[topic].answers
         return (answers.get(self.locale) or answers[self.knowledge.desk.default_locale]).title
 
-    def say(self, doc: Doc, offers: tuple[Offer, ...] = (), sheet: Sheet | None = None, about: str = "") -> None:
+    def say(
+        self,
+        doc: Doc,
+        offers: tuple[Offer, ...] = (),
+        sheet: Sheet | None = None,
+        about: str = "",
+        files: tuple[Attachment, ...] = (),
+    ) -> None:
         """Queue a message. Its offers become a prompt, of the form `about` if it belongs to one; at most one message of a turn has some."""
         choices: tuple[Choice, ...] = ()
         if offers:
@@ -77,7 +84,7 @@ class Turn:
             kept = (*older, *(() if newest is prompt else (without_labels(newest),)), prompt)
             self.remember(prompts=kept[-PROMPTS_KEPT:])
         self.spoke = True
-        self.do(Say(Message(doc=doc, locale=self.locale, choices=choices, sheet=sheet)))
+        self.do(Say(Message(doc=doc, locale=self.locale, choices=choices, sheet=sheet, files=files)))
 
 
 def without_labels(prompt: Prompt) -> Prompt:

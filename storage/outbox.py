@@ -1,4 +1,4 @@
-"""The messages on their way out: claimed in order of urgency, never past an earlier unsent one of the same conversation."""
+"""The messages on their way out: claimed in order of urgency, never past an earlier unsent one of the same conversation and address."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 
 from storage import statements
 from storage.rows import Due, Outcome
-from storage.statements import CANCELLED, DUE, FAILED, SENDING, SENT, names, rows
+from storage.statements import CANCELLED, DUE, FAILED, SENDING, SENT, rows
 
 __all__ = ["CANCELLED", "DUE", "FAILED", "SENDING", "SENT", "OutboxCounts", "claim_due", "counts", "mark", "next_due_at", "recover"]
 
 _ERROR_LIMIT = 500
-_CONVERSATION = itemgetter(3, 4)
+_LINE = itemgetter(2, 3, 6)
+"""Conversation and address of what is found: behind its status and next_at come the fields of Due."""
+
 _PRIORITY = Due._fields.index("priority")
 
 
@@ -31,23 +33,22 @@ class OutboxCounts(NamedTuple):
 def claim_due(conn: Connection, node: str, now: int, lease_ms: int, limit: int, platforms: Sequence[str] | None = None) -> list[Due]:
     """Take up to `limit` messages to send before `now + lease_ms`: by priority, then by `next_at`.
 
-    Those of one conversation come in their order, and none comes whose predecessor is being sent or may not be sent yet; an urgent one
-    pulls its less urgent predecessors along. A failed message holds nobody up. `platforms`: only these.
+    Those of one conversation to one address come in their order, and none comes whose predecessor is being sent or may not be sent yet;
+    an urgent one pulls its less urgent predecessors along. What goes to another address, and a failed message, hold nobody up.
+    `platforms`: only these.
     """
     st = statements.of(conn)
     asked: dict[str, int | str] = {"now": now, "limit": limit}
     if platforms is None:
         found = [conn.execute(st.claim_due, asked).all()]
     else:
-        asked["platforms"] = names(platforms)
         found = [conn.execute(st.claim_due_of, {**asked, "platform": name}).all() for name in platforms]
-    # A conversation that several platforms brought up is brought up whole each time.
-    lines = {conversation: list(line) for some in found for conversation, line in groupby(some, key=_CONVERSATION)}
+    lines = {key: list(line) for some in found for key, line in groupby(some, key=_LINE)}
     ranked: list[tuple[tuple[int, int], Due]] = []
     for line in lines.values():
         ready = []
-        for platform, status, next_at, *due in line:
-            if status != DUE or next_at > now or (platforms is not None and platform not in platforms):
+        for status, next_at, *due in line:
+            if status != DUE or next_at > now:
                 break
             ready.append(((due[_PRIORITY], next_at), Due(*due)))
         # Each is as urgent as the most urgent one behind it: sorting by that never puts a message before its predecessor.
@@ -66,7 +67,7 @@ def mark(conn: Connection, node: str, outcomes: Sequence[Outcome], now: int) -> 
     """Record what became of claimed messages; one that is no longer this node's is left alone.
 
     A message that goes back to DUE without an `error` was not tried: its attempts stay as they are. When one goes back, the later ones
-    of its conversation that were claimed and not sent must be given back in the same call.
+    of its conversation and address that were claimed and not sent must be given back in the same call.
     """
     marks = []
     for shard, conversation, version, ord, status, next_at, platform_id, error in sorted(outcomes):

@@ -150,7 +150,7 @@ class Turn(NamedTuple):
 
 
 class Due(NamedTuple):
-    """An outbox row that this node may send now."""
+    """An outbox row that this node may send now; `created_at` is when it was committed (epoch ms)."""
 
     shard: int
     conversation: int
@@ -160,6 +160,7 @@ class Due(NamedTuple):
     payload: str
     priority: int
     attempt: int
+    created_at: int
 
 
 class Outcome(NamedTuple):

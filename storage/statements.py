@@ -60,11 +60,6 @@ def rows(values: Iterable[tuple[Any, ...]]) -> dict[str, str]:
     return {"rows": _encode(list(values)).decode()}
 
 
-def names(values: Sequence[str]) -> str:
-    """The parameter for a set of strings."""
-    return _encode(list(values)).decode()
-
-
 def _is(column: ColumnElement[Any], value: int) -> ColumnElement[bool]:
     return column == literal_column(str(value))
 
@@ -130,12 +125,6 @@ class Statements:
         """Whether the key is among the rows of the JSON parameter."""
         given = self._given(**{f"k{i}": column.type for i, column in enumerate(key)})
         return (tuple_(*key) if len(key) > 1 else key[0]).in_(select(given))
-
-    def _names(self, parameter: str) -> ColumnElement[Any]:
-        """The strings of a JSON parameter, to be selected from."""
-        names = bindparam(parameter, type_=String)
-        each = func.json_each(names) if self._sqlite else func.json_array_elements_text(cast(names, JSON))
-        return each.table_valued("value").c.value
 
     def _many(self, statement: Insert | Update | Delete, *names: str) -> Many:
         return Many(statement, self._dialect, *names)
@@ -346,29 +335,30 @@ class Statements:
         failed = select(func.count()).where(_is(outbox.c.status, FAILED)).scalar_subquery()
         self.count_outbox = select(*due.c, failed)
 
-    def _earlier(self, row: FromClause, *, only: Literal["unsent", "blocked"], of_platform: bool = False) -> ColumnElement[bool]:
-        """Whether the conversation has an earlier row that is unsent; with `blocked`, one that cannot be sent right now either."""
+    def _earlier(self, row: FromClause, *, only: Literal["unsent", "blocked"]) -> ColumnElement[bool]:
+        """Whether the conversation has an earlier unsent row to the same address; with `blocked`, one that cannot be sent right now.
+
+        What goes elsewhere (a copy by mail) keeps an order of its own: a mail server that is away must not hold up the chat.
+        """
         other = outbox.alias()
         conditions = [
             other.c.shard == row.c.shard,
             other.c.conversation == row.c.conversation,
+            other.c.address == row.c.address,
             other.c.status < literal_column(str(SENT)),
             tuple_(other.c.version, other.c.ord) < tuple_(row.c.version, row.c.ord),
         ]
         if only == "blocked":
-            blocked = [_is(other.c.status, SENDING), other.c.next_at > bindparam("now", type_=BigInteger)]
-            if of_platform:
-                blocked.append(other.c.platform.not_in(select(self._names("platforms"))))
-            conditions.append(or_(*blocked))
+            conditions.append(or_(_is(other.c.status, SENDING), other.c.next_at > bindparam("now", type_=BigInteger)))
         return exists().where(*conditions)
 
     def _claim_due(self, *, of_platform: bool) -> Select[Any]:
-        """All unsent rows, in order, of the conversations that have the `limit` most urgent rows that nothing stands in front of."""
+        """All unsent rows, in order, of the lines (conversation and address) with the `limit` most urgent rows that nothing precedes."""
         now = bindparam("now", type_=BigInteger)
         one = outbox.alias("one")
         wanted = (
-            select(one.c.shard, one.c.conversation)
-            .where(_is(one.c.status, DUE), one.c.next_at <= now, ~self._earlier(one, only="blocked", of_platform=of_platform))
+            select(one.c.shard, one.c.conversation, one.c.address)
+            .where(_is(one.c.status, DUE), one.c.next_at <= now, ~self._earlier(one, only="blocked"))
             .order_by(one.c.priority, one.c.next_at)
             .limit(bindparam("limit", type_=BigInteger))
         )
@@ -376,23 +366,24 @@ class Statements:
             wanted = wanted.where(one.c.platform == bindparam("platform"))
         chosen = wanted.cte("wanted")
         if not self._sqlite:
-            # Whoever holds a conversation's first unsent row holds the conversation: its later rows cannot be claimed past it.
+            # Whoever holds a line's first unsent row holds the line: its later rows cannot be claimed past it.
             head = outbox.alias("head")
             chosen = (
-                select(head.c.shard, head.c.conversation)
+                select(head.c.shard, head.c.conversation, head.c.address)
                 .where(
                     _is(head.c.status, DUE),
                     head.c.next_at <= now,
-                    tuple_(head.c.shard, head.c.conversation).in_(select(chosen)),
+                    tuple_(head.c.shard, head.c.conversation, head.c.address).in_(select(chosen)),
                     ~self._earlier(head, only="unsent"),
                 )
                 .with_for_update(skip_locked=True)
                 .cte("heads")
             )
+        line = (outbox.c.shard, outbox.c.conversation, outbox.c.address)
         return (
-            select(outbox.c.platform, outbox.c.status, outbox.c.next_at, *(outbox.c[name] for name in Due._fields))
-            .where(outbox.c.status < literal_column(str(SENT)), tuple_(outbox.c.shard, outbox.c.conversation).in_(select(chosen)))
-            .order_by(outbox.c.shard, outbox.c.conversation, outbox.c.version, outbox.c.ord)
+            select(outbox.c.status, outbox.c.next_at, *(outbox.c[name] for name in Due._fields))
+            .where(outbox.c.status < literal_column(str(SENT)), tuple_(*line).in_(select(chosen)))
+            .order_by(*line, outbox.c.version, outbox.c.ord)
         )
 
     def _next_due(self, *, of_platform: bool) -> Select[Any]:
@@ -447,6 +438,7 @@ class Statements:
             .join(asked, (inbox.c.shard == asked.c.shard) & (inbox.c.conversation == asked.c.conversation))
             .where(inbox.c.turn > literal_column("0"), inbox.c.turn > asked.c.version, inbox.c.author == literal_column("'customer'"))
         )
+        own = address.alias("own")
         answered = (
             select(
                 asked.c.ask,
@@ -459,6 +451,8 @@ class Statements:
                 outbox.c.ord,
             )
             .join(asked, (outbox.c.shard == asked.c.shard) & (outbox.c.conversation == asked.c.conversation))
+            # What went elsewhere (a copy by mail) is not of this chat. Addresses a conversation moved from are still its own.
+            .join(own, (own.c.address == outbox.c.address) & (own.c.conversation == outbox.c.conversation))
             .where(
                 outbox.c.version >= asked.c.version,
                 or_(outbox.c.version > asked.c.version, outbox.c.ord >= asked.c.rest),

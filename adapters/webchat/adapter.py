@@ -43,9 +43,9 @@ class WebChat:
     ) -> None:
         """`key`: 32 secret bytes or more that stay the same, and are the same on every node: they vouch for files and their links."""
         self.settings = settings
-        self._hub = Hub(log)
         self._visitors = Visitors(settings, sessions, now)
         self._files = Files(settings, self._visitors, blobs, key, now)
+        self._hub = Hub(log, self._files.seal)
         self._endpoints = Endpoints(settings, self._visitors, self._hub, welcome, self._files, now)
         self._live = Live(settings, self._visitors, self._hub)
         self._page = Page(settings, welcome, self._endpoints.assets)

@@ -87,6 +87,10 @@ class Files:
             raise Refusal("file_unknown")
         return known
 
+    def seal(self, address: str, file: Attachment) -> Attachment:
+        """A file that the desk sends to `address`, so that whoever may speak there can ask for a link to it."""
+        return self._proved(address, Attachment(file.id.partition(".")[0], file.name, file.mime, file.size))
+
     def _proved(self, address: str, file: Attachment) -> Attachment:
         proof = self._sign("file", address, file.id, file.name, file.mime, str(file.size))[:22]
         return Attachment(f"{file.id}.{proof}", file.name, file.mime, file.size)

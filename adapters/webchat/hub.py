@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import structlog
 
 from adapters.webchat import wire
 from adapters.webchat.ports import PAGE, Log
+from conversations.model import Attachment
 
 _ASKS: Final = 500
 """The most conversations of one read: keeps a statement small enough for any database."""
@@ -47,10 +50,14 @@ class Watcher:
 
 
 class Hub:
-    """All watchers. Woken conversations are gathered while the last read runs, then read together in one call."""
+    """All watchers. Woken conversations are gathered while the last read runs, then read together in one call.
 
-    def __init__(self, log: Log) -> None:
+    `seal(address, file)` gives a file that the desk sends an id that is good at this address alone.
+    """
+
+    def __init__(self, log: Log, seal: Callable[[str, Attachment], Attachment]) -> None:
         self._log = log
+        self._seal = seal
         self._watchers: defaultdict[str, set[Watcher]] = defaultdict(set)
         self._hungry: set[Watcher] = set()
         self._work = asyncio.Event()
@@ -152,7 +159,8 @@ class Hub:
         for start in range(0, len(asks), _ASKS):
             part = asks[start : start + _ASKS]
             for (address, _), entries in zip(part, await self._log.since(part), strict=True):
-                lines = [(entry.cursor, wire.line(entry)) for entry in entries]
+                seal = partial(self._seal, address)
+                lines = [(entry.cursor, wire.line(entry, seal)) for entry in entries]
                 for watcher in by_address[address]:
                     self._give(watcher, lines)
 

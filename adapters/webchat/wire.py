@@ -198,13 +198,28 @@ class _Line(Struct, frozen=True, omit_defaults=True, rename={"author": "by"}):
 _encoder: Final = msgspec.json.Encoder()
 
 
-def line(entry: Entry) -> bytes | None:
+Seal = Callable[[Attachment], Attachment]
+"""Gives a file the id by which the customer of one conversation can ask for a link to it."""
+
+
+class _Sent(Struct, frozen=True):
+    """What of a bot message is looked into."""
+
+    files: tuple[Attachment, ...] = ()
+
+
+_sent: Final = msgspec.json.Decoder(_Sent)
+
+
+def line(entry: Entry, seal: Seal) -> bytes | None:
     """One transcript entry as the widget is shown it, or None for what is not for the customer's eyes (starts, proofs, timers).
 
-    A bot message is already JSON and is passed on as it stands: it was encoded once, when it was committed.
+    A bot message is already JSON and is passed on as it stands: it was encoded once, when it was committed. Only files that are sent
+    along are named beside it, sealed. (In a JSON text the quotes of a string are escaped, so nobody's words look like this key.)
     """
     if entry.author == "bot":
-        return _encoder.encode(_Line(entry.cursor, "desk", entry.key, entry.at, message=Raw(entry.payload.encode())))
+        files = tuple(map(seal, _sent.decode(entry.payload).files)) if '"files":[' in entry.payload else ()
+        return _encoder.encode(_Line(entry.cursor, "desk", entry.key, entry.at, files=files, message=Raw(entry.payload.encode())))
     if entry.author != "customer":
         return None  # an author this version does not know is not shown: silence is safer than showing a note meant for somebody else
     try:

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from conversations import tickets
 from conversations.effects import AddToTicket, CancelTimer, ChangeTicket, RateTicket, SetTimer
 from conversations.events import TicketChanged, TicketReplied, TimerFired
-from conversations.flows import contact, menu
+from conversations.flows import contact, copies, menu
+from conversations.flows.copies import written
 from conversations.flows.stack import put_aside
-from conversations.model import Attachment, Bold, Break, Bullets, Contact, Doc, Filling, Inline, Offer, OwnTicket, Paragraph, Replying, Text
+from conversations.model import Attachment, Bold, Bullets, Contact, Doc, Filling, Offer, OwnTicket, Replying, Text
 from conversations.moments import DAY, MINUTE, Moment, shown
 from conversations.texts import fold, folded_words
 from conversations.turn import LABEL_LIMIT, Turn
@@ -57,6 +58,9 @@ def find(turn: Turn, key: str) -> OwnTicket | None:
 def known(turn: Turn, seen: OwnTicket) -> OwnTicket:
     """As the conversation has it; else as the team saw it."""
     found = find(turn, seen.key) or seen
+    if not found.email:
+        # Not kept in states of an earlier release.
+        found = copies.addressed(turn, found, seen.email)
     return found if found.state in tickets.STATES else replace(found, state="open")
 
 
@@ -105,7 +109,9 @@ def replied(turn: Turn, event: TicketReplied) -> None:
         if event.name
         else turn.phrase("ticket.replied", number=own.number, title=own.title)
     )
-    tell(turn, own, (*who, written(event.text), *ending(turn, own)))
+    said = (*who, written(event.text), *ending(turn, own))
+    tell(turn, own, said, event.files)
+    copies.copy(turn, own, said, event.files)
 
 
 def changed(turn: Turn, event: TicketChanged) -> None:
@@ -118,8 +124,11 @@ def changed(turn: Turn, event: TicketChanged) -> None:
     match own.state:
         case "closed":
             closed(turn, own)
+            copies.copy(turn, own, turn.phrase("ticket.now_closed", number=own.number, title=own.title))
         case "resolved":
-            tell(turn, own, (*turn.phrase("ticket.now_resolved", number=own.number, title=own.title), *ending(turn, own)))
+            said = (*turn.phrase("ticket.now_resolved", number=own.number, title=own.title), *ending(turn, own))
+            tell(turn, own, said)
+            copies.copy(turn, own, said)
         case _:
             tell(turn, own, turn.phrase("ticket.now_" + own.state, number=own.number, title=own.title))
 
@@ -131,20 +140,20 @@ def fired(turn: Turn, event: TimerFired) -> None:
         closed(turn, change(turn, own, "closed", "desk"))
 
 
-def tell(turn: Turn, own: OwnTicket, doc: Doc) -> None:
+def tell(turn: Turn, own: OwnTicket, doc: Doc, files: tuple[Attachment, ...] = ()) -> None:
     """Say something of a ticket unasked. What is under way goes on after it."""
     if isinstance(turn.frame, Filling):
-        turn.say(doc)  # the form's own question follows
+        turn.say(doc, files=files)  # the form's own question follows
         return
     if isinstance(turn.frame, Contact):
-        turn.say(doc)
+        turn.say(doc, files=files)
         contact.ask_again(turn, turn.frame)
         return
     stop(turn)
     if own.state != "merged":
         turn.push(Replying(own.key, turn.event.at + FOLLOW_MS))
     # Ways round: what is typed now, a number too, is meant for the team.
-    turn.say(doc, tuple(replace(way, aside=True) for way in ways(turn, own)))
+    turn.say(doc, tuple(replace(way, aside=True) for way in ways(turn, own)), files=files)
 
 
 def ending(turn: Turn, own: OwnTicket) -> Doc:
@@ -288,11 +297,3 @@ def ways(turn: Turn, own: OwnTicket) -> tuple[Offer, ...]:
 
 def state_shown(turn: Turn, own: OwnTicket) -> str:
     return turn.knowledge.texts.label("ticket.state." + own.state, turn.locale)
-
-
-def written(text: str) -> Paragraph:
-    """What a person wrote, line by line, as it is."""
-    leaves: list[Inline] = []
-    for line in text.splitlines():
-        leaves += [*([Break()] if leaves else []), Text(line)]
-    return Paragraph(tuple(leaves))

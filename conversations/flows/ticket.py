@@ -14,7 +14,7 @@ from conversations.assets import find_assets, read_assets
 from conversations.assets import remarks as asset_remarks
 from conversations.diagnostics import recognise
 from conversations.effects import CountOutcome, OpenTicket
-from conversations.flows import my_tickets
+from conversations.flows import copies, my_tickets
 from conversations.forms import Ask, Condition, Form
 from conversations.identity import EMAIL
 from conversations.mentions import find_time
@@ -217,11 +217,13 @@ def send(turn: Turn, filling: Filling, answers: dict[str, Any]) -> None:
         )
     )
     turn.remember(ticket=filling.key, ticket_number=filling.number, question="", asked_at=0, topic="", files=(), misses=0)
-    my_tickets.keep(turn, OwnTicket(filling.key, filling.number, subject, opened_at=turn.event.at))
+    own = copies.addressed(turn, OwnTicket(filling.key, filling.number, subject, opened_at=turn.event.at), email)
+    my_tickets.keep(turn, own)
     by = clock_shown(Moment(due, turn.knowledge.desk.time_zone), turn.locale)
     opened = turn.phrase("ticket.opened_high" if high else "ticket.opened", number=filling.number, minutes=minutes, due=by)
     where = turn.phrase("ticket.reply_mail", email=email) if email else turn.phrase("ticket.reply_here")
     turn.say((*opened, *where))
+    copies.confirm(turn, own, opened, answers["details"])
 
 
 def title(turn: Turn, answers: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 import msgspec
 import pytest
 
@@ -13,6 +14,7 @@ from adapters.webchat import Rate
 from adapters.webchat.files import name_of
 from conversations.events import FormAnswered, MessageReceived
 from conversations.model import Attachment, Input, Message, Sheet, paragraph
+from storage.blobs import Blobs
 from tests.adapters.webchat_desk import Browser, Desk, browsing, limits, settings
 from tests.pictures import GPS, jpeg, png
 
@@ -318,3 +320,33 @@ async def test_a_disk_that_takes_nothing_is_a_reason_to_try_again(visitor: Brows
 )
 def test_a_name_is_only_a_name(given: str, mime: str, name: str) -> None:
     assert name_of(given, mime) == name
+
+
+# --- files that the desk sends ---
+
+
+async def test_a_file_of_the_desks_can_be_fetched_in_its_own_conversation_alone(visitor: Browser) -> None:
+    incoming = Blobs(visitor.desk.blobs).begin()
+    incoming.write(b"hop 1\n")
+    blob = incoming.keep()
+    incoming.discard()
+    file = Attachment(blob.digest, "mtr.txt", blob.mime, blob.size)
+    visitor.desk.say(visitor.address, Message(paragraph('Look: "files":[{"id":1}]'), "en", files=(file,)))
+    visitor.desk.say(visitor.address, Message(paragraph('"files":[7]'), "en"))
+    first, second = (await visitor.events())["entries"]
+    [shown] = first["files"]
+    assert shown | {"id": ""} == {"id": "", "name": "mtr.txt", "mime": "text/plain", "size": 6}
+    assert "files" not in second
+
+    async def link(browser: Browser, **changes: str) -> httpx.Response:
+        return await browser.http.post("/chat/files/link", json=shown | changes, headers=browser.bearer)
+
+    given = await link(visitor)
+    assert given.status_code == 200
+    got = await visitor.http.get(given.json()["url"])
+    assert (got.content, got.headers["content-disposition"][:10]) == (b"hop 1\n", "attachment")
+    # The bare digest, which stands in the message, opens nothing; nor does the sealed one in another conversation.
+    assert (await link(visitor, id=blob.digest)).status_code == 422
+    async with browsing(visitor.desk) as other:
+        await other.open()
+        assert (await link(other)).status_code == 422

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.email.settings import Server
 from bot.settings import WrongSetting, load, secret_key, variables
 
 KEY = "a-perfectly-long-enough-secret-key-of-ours"
@@ -58,6 +59,15 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("RELEVO_DATABASE_URL", "mysql://u:hunter2hunter2@h/d", r"^RELEVO_DATABASE_URL: write it like"),
         ("RELEVO_SECRET_KEY", "hunter2hunter2", r"^RELEVO_SECRET_KEY: .*32"),
         ("RELEVO_WEBCHAT__IDENTITY_SECRETS", "hunter2hunter2", r"^RELEVO_WEBCHAT__IDENTITY_SECRETS: .*32"),
+        ("RELEVO_EMAIL__ADDRESS", "support", r"^RELEVO_EMAIL__ADDRESS: write one e-mail address"),
+        ("RELEVO_EMAIL__ADDRESS", "support@desk.example", r"^RELEVO_EMAIL__SMTP_URL: it must be set where"),
+        ("RELEVO_EMAIL__SMTP_URL", "smtp://u:hunter2@mail.desk.example/", r"^RELEVO_EMAIL__SMTP_URL: RELEVO_EMAIL__ADDRESS must be set"),
+        ("RELEVO_EMAIL__SMTP_URL", "mail.desk.example", r"^RELEVO_EMAIL__SMTP_URL: write it like"),
+        ("RELEVO_EMAIL__SMTP_URL", "imap://u:hunter2@mail.desk.example/", r"^RELEVO_EMAIL__SMTP_URL: write it like"),
+        ("RELEVO_EMAIL__SMTP_URL", "smtp://u:hunter2@mail.desk.example:99999/", r"^RELEVO_EMAIL__SMTP_URL: write it like"),
+        ("RELEVO_EMAIL__SMTP_URL", "smtp://u:hunter2@mail.desk.example/?tls=no", r"^RELEVO_EMAIL__SMTP_URL: write it like"),
+        ("RELEVO_EMAIL__SMTP_URL", "smtp://u:hunter2@h.example/?starttls=maybe", r"^RELEVO_EMAIL__SMTP_URL: behind \? there may be"),
+        ("RELEVO_EMAIL__SMTP_URL", "smtp://hunter2@mail.desk.example/", r"^RELEVO_EMAIL__SMTP_URL: a user needs a password"),
         ("RELEVO_SECRET_KEY_FILE", "/does/not/exist", r"^RELEVO_SECRET_KEY_FILE: the file /does/not/exist cannot be read"),
     ],
 )
@@ -71,6 +81,25 @@ def test_a_wrong_setting_is_one_clear_line(where: str, name: str, value: str, li
         load()
     assert "\n" not in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "server"),
+    [
+        ("smtps://u:p%40ss@mail.example/", Server("mail.example", 465, "direct", "u", "p@ss")),
+        ("smtp://mail.example", Server("mail.example", 587, "starttls")),
+        ("smtp://mail.example:25/?starttls=never", Server("mail.example", 25, "never")),
+        ("smtp://127.0.0.1:2525/", Server("127.0.0.1", 2525, "never")),
+        ("smtp://[::1]:2525/", Server("::1", 2525, "never")),
+        ("smtp://localhost/?starttls=always", Server("localhost", 587, "starttls")),
+        ("smtp://127.0.0.1.evil.example/", Server("127.0.0.1.evil.example", 587, "starttls")),
+    ],
+)
+def test_mail_is_encrypted_unless_it_stays_here_or_that_was_asked_for(url: str, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RELEVO_EMAIL__ADDRESS", "Support@Desk.example")
+    monkeypatch.setenv("RELEVO_EMAIL__SMTP_URL", url)
+    assert load().email.address == "support@desk.example"
+    assert load().email.server == server
 
 
 def test_secrets_come_from_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

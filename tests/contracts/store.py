@@ -114,6 +114,16 @@ class TranscriptContract(StoreSteps):
         assert [[entry.payload for entry in page] for page in pages] == [["to c"], [], ["{}", "to a"], ["{}", "to c"], []]
         assert await self.since(database) == []
 
+    async def test_what_went_to_another_address_is_not_of_this_chat(self, database: Database) -> None:
+        await self.say(database, "said here")
+        await self.say(database, "a copy", elsewhere="email:desk:ana%40a.example", now=NOW + 1)
+        await self.say(database, "an answer by mail", address="email:desk:ana%40a.example", now=NOW + 2)
+        await self.say(database, "said here too", now=NOW + 3)
+        (chat, mail) = await self.since(database, (ADDRESS, 0), ("email:desk:ana%40a.example", 0))
+        assert [entry.payload for entry in chat if entry.author == "bot"] == ["said here", "said here too"]
+        assert [entry.payload for entry in mail if entry.author == "bot"] == ["an answer by mail"]
+        assert [entry.cursor for entry in chat] == [1000, 1001, 2000, 3000, 3001]
+
     async def test_what_is_pending_withdrawn_or_internal_is_not_shown(self, database: Database) -> None:
         await self.say(database, "sent", "failed", "withdrawn", "waiting")
         sent, *_ = await self.due(database)

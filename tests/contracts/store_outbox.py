@@ -11,14 +11,15 @@ from storage.outbox import CANCELLED, DUE, FAILED, SENT
 from tests.contracts.store_rows import LEASE, NOW, StoreSteps, outcome, texts
 
 ANA, BEN, CLEO = "memory:desk:ana", "memory:desk:ben", "other:desk:cleo"
+MAIL = "email:desk:ana%40a.example"
 
 
 class OutboxContract(StoreSteps):
     async def test_a_message_is_claimed_with_all_that_sending_it_takes(self, database: Database) -> None:
         conversation = await self.say(database, "uno", "dos")
         first, second = await self.due(database)
-        assert first[1:] == (conversation, 1, 0, ANA, "uno", 0, 0)
-        assert second[1:] == (conversation, 1, 1, ANA, "dos", 0, 0)
+        assert first[1:] == (conversation, 1, 0, ANA, "uno", 0, 0, NOW)
+        assert second[1:] == (conversation, 1, 1, ANA, "dos", 0, 0, NOW)
         assert await self.due(database) == []
         await self.mark(database, outcome(first, platform_id="m1"), outcome(second))
         assert await self.ask(database, "SELECT status, platform_id FROM outbox ORDER BY ord") == [(SENT, "m1"), (SENT, None)]
@@ -76,6 +77,23 @@ class OutboxContract(StoreSteps):
             await self.say(database, f"a{n}", now=NOW + n)
         await self.say(database, "ben's", address=BEN, now=NOW + 9)
         assert texts(await self.due(database, now=NOW + 10, limit=2)) == ["ben's"]
+
+    async def test_a_copy_that_is_stuck_does_not_hold_up_the_chat(self, database: Database) -> None:
+        conversation = await self.say(database, "copy 1", elsewhere=MAIL)
+        await self.say(database, "reply 1", now=NOW + 1)
+        (copy,) = await self.due(database, now=NOW + 2, platforms=["email"])
+        assert (copy.payload, copy.address, copy.conversation, copy.created_at) == ("copy 1", MAIL, conversation, NOW)
+        # While it is being sent, and while it must wait, the chat goes on.
+        assert texts(await self.due(database, "b", NOW + 2, platforms=["memory"])) == ["reply 1"]
+        await self.mark(database, outcome(copy, DUE, next_at=NOW + 500, error="greylisted"))
+        await self.say(database, "reply 2", now=NOW + 3)
+        assert await self.due(database, "c", NOW + 4) == [], "reply 1 is being sent, and reply 2 must not overtake it"
+        await self.say(database, "copy 2", elsewhere=MAIL, now=NOW + 5)
+        await self.say(database, "copy to ben", elsewhere="email:desk:ben%40b.example", now=NOW + 6)
+        # Copies to one address keep their order; another address is another line.
+        assert texts(await self.due(database, "d", NOW + 9, platforms=["email"])) == ["copy to ben"]
+        assert await database.read(lambda conn: outbox.next_due_at(conn, ["email"])) == NOW + 500
+        assert texts(await self.due(database, "d", NOW + 500, platforms=["email"])) == ["copy 1", "copy 2"]
 
     async def test_a_failed_or_cancelled_message_holds_nobody_up(self, database: Database) -> None:
         await self.say(database, "unsendable", "withdrawn", "fine")

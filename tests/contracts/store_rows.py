@@ -35,13 +35,17 @@ def turn(
     decided: int | None = None,
     state: str = "",
     priority: int = 0,
+    elsewhere: str = "",
     timers: Sequence[tuple[str, int | None]] = (),
     **more: Any,
 ) -> Turn:
-    """What a worker makes of a claim: a version for each event (the first `decided`), and what is `said` at the last of them."""
+    """What a worker makes of a claim: a version for each event (the first `decided`), and what is `said` at the last of them.
+
+    `elsewhere`: it is said to this address, not to the conversation's own.
+    """
     events = tuple((pending.id, claim.version + nth) for nth, pending in enumerate(claim.events[:decided], 1))
     version = events[-1][1] if events else claim.version
-    messages = tuple(NewMessage(version, ord, payload, priority) for ord, payload in enumerate(said))
+    messages = tuple(NewMessage(version, ord, payload, priority, elsewhere) for ord, payload in enumerate(said))
     return Turn(claim, version, state or f"v{version}", "es", events, messages, tuple(timers), **{"requests": (), "amendments": (), **more})
 
 
@@ -62,11 +66,14 @@ class StoreSteps:
     async def commit(self, database: Database, *decided: Turn, node: str = "a", now: int = NOW) -> set[int]:
         return await database.write(lambda conn: turns.commit(conn, node, decided, now))
 
-    async def say(self, database: Database, *said: str, address: str = ADDRESS, now: int = NOW, priority: int = 0) -> int:
+    async def say(
+        self, database: Database, *said: str, address: str = ADDRESS, now: int = NOW, priority: int = 0, elsewhere: str = ""
+    ) -> int:
         """An event that is answered by what is `said`; returns the conversation."""
         (stored,) = await self.accept(database, event(f"said-{new_id()}", address), now=now)
         claims = [claim for claim in await self.claim(database, "say", now) if claim.conversation == stored.conversation]
-        assert await self.commit(database, *(turn(claim, *said, priority=priority) for claim in claims), node="say", now=now)
+        turns = (turn(claim, *said, priority=priority, elsewhere=elsewhere) for claim in claims)
+        assert await self.commit(database, *turns, node="say", now=now)
         return stored.conversation
 
     async def due(self, database: Database, node: str = "a", now: int = NOW, limit: int = 100, **more: Any) -> list[Due]:

@@ -27,7 +27,7 @@ class Program:
         self.url = f"http://127.0.0.1:{self.port}"
         self._output = folder / "output.txt"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RELEVO_")}
-        self._environment = kept | {
+        self.environment = kept | {
             "RELEVO_DATA_DIR": str(folder),
             "RELEVO_HTTP__PORT": str(self.port),
             # The tests are many visitors at one address.
@@ -40,7 +40,7 @@ class Program:
     def start(self) -> None:
         with self._output.open("ab") as output:
             command = [sys.executable, "-m", "bot", "run"]
-            self._process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=output, stderr=output)
+            self._process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=output, stderr=output)
         deadline = time.monotonic() + PATIENCE_S
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > deadline:

@@ -154,6 +154,11 @@ class Row(NamedTuple):
     priority: int
     platform: str
 
+    @property
+    def line(self) -> tuple[int, str]:
+        """What keeps an order: here each platform has one address."""
+        return self.conversation, self.platform
+
 
 ROWS = st.lists(
     st.builds(
@@ -171,7 +176,7 @@ ROWS = st.lists(
 @given(rows=ROWS, limit=st.integers(1, 6), platforms=st.sampled_from([None, ["p"], ["q", "p"]]))
 @settings(max_examples=60, deadline=None)
 def test_what_is_claimed_to_be_sent(rows: list[Row], limit: int, platforms: list[str] | None) -> None:
-    """All that may be sent is found, up to the limit; the most urgent is among it; order within a conversation is kept."""
+    """All that may be sent is found, up to the limit; the most urgent is among it; order within a conversation and address is kept."""
     engine = in_memory()
     with engine.begin() as conn:
         for version, row in enumerate(rows, 1):
@@ -184,19 +189,19 @@ def test_what_is_claimed_to_be_sent(rows: list[Row], limit: int, platforms: list
     engine.dispose()
 
     sendable: dict[int, tuple[int, int]] = {}
-    for conversation in {row.conversation for row in rows}:
+    for line in {row.line for row in rows if platforms is None or row.platform in platforms}:
         for version, row in enumerate(rows, 1):
-            if row.conversation == conversation and row.status in (DUE, SENDING):
-                if row.status == SENDING or row.wait > 0 or (platforms is not None and row.platform not in platforms):
+            if row.line == line and row.status in (DUE, SENDING):
+                if row.status == SENDING or row.wait > 0:
                     break
                 sendable[version] = (row.priority, row.wait)
     versions = [due.version for due in claimed]
     assert len(versions) == min(limit, len(sendable))
     assert set(versions) <= set(sendable)
-    for conversation in {row.conversation for row in rows}:
-        mine = [version for version in versions if rows[version - 1].conversation == conversation]
-        assert mine == [version for version in sendable if rows[version - 1].conversation == conversation][: len(mine)]
+    for line in {row.line for row in rows}:
+        mine = [version for version in versions if rows[version - 1].line == line]
+        assert mine == [version for version in sendable if rows[version - 1].line == line][: len(mine)]
     if sendable:
         # The most urgent is claimed, or one that it waits behind.
         first = min(sendable, key=lambda version: sendable[version])
-        assert rows[versions[0] - 1].conversation in {rows[v - 1].conversation for v in sendable if sendable[v] == sendable[first]}
+        assert rows[versions[0] - 1].line in {rows[v - 1].line for v in sendable if sendable[v] == sendable[first]}

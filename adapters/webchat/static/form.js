@@ -249,6 +249,7 @@ export default (chat, h, blocks) => {
     live = null;
     for (const node of nodes) {
       const { line } = node, sheet = line.message?.sheet;
+      if (line.files && !node.filed) { node.filed = true; body(node).append(...line.files.map((file) => h("span", { className: "v" }, getter(file)))); }
       if (line.by === "desk") {
         if (said) for (const [key, answers] of sent) settle(key, answers);
         if (said) { live = null; sent.clear(); }
@@ -259,7 +260,6 @@ export default (chat, h, blocks) => {
         last = node;
       } else {
         if (line.form && !node.told) { node.told = true; list(node, sheets); }
-        if (line.files && !node.told) { node.told = true; body(node).append(...line.files.map((file) => h("span", { className: "v" }, getter(file)))); }
         if (failed.has(line.id)) continue;
         said = true;
         if (line.form) sent.set(line.form.key, { ...sent.get(line.form.key), ...line.form.answers });

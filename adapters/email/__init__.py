@@ -1,0 +1,1 @@
+"""E-mail as a platform: what is said to an address is sent there by SMTP. Receiving is not built yet."""
