@@ -243,3 +243,39 @@ class Ticket(NamedTuple):
     resolved_at: int | None
     closed_at: int | None
     rating: int | None
+
+
+class Account(NamedTuple):
+    """A customer of the desk, as the billing panel knows them. `number` is the panel's; `locale` and `zone` are "" until chosen."""
+
+    id: int
+    number: str
+    name: str
+    locale: str
+    zone: str
+    created_at: int
+    updated_at: int
+
+
+class AccountAddress(NamedTuple):
+    """Where an account gets mail of one category: conversations.identity's REGISTERED or one of its CATEGORIES.
+
+    `verified_at` is None until a link that was mailed there was followed: nothing else may be sent there before.
+    """
+
+    account: int
+    category: str
+    email: str
+    verified_at: int | None
+    created_at: int
+
+
+class Service(NamedTuple):
+    """Something an account has ordered. `number` is its order's; `addresses` is JSON, its IP addresses as written in the import."""
+
+    account: int
+    number: str
+    name: str
+    kind: str
+    addresses: str
+    ended_at: int | None

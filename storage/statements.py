@@ -91,8 +91,8 @@ class Many:
         return conn.exec_driver_sql(self._sql, list(values)).rowcount if values else 0
 
 
-class Statements:
-    """The statements in one dialect."""
+class Builder:
+    """What statements are built with: the ways in which the two databases differ."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -103,15 +103,6 @@ class Statements:
         else:
             from sqlalchemy.dialects import postgresql as dialects  # type: ignore[no-redef]
         self._insert: Callable[[Table], Any] = dialects.insert
-        self._turns()
-        self._outbox()
-        self._timers()
-        self._transcript()
-        self._requests()
-        self._tickets()
-        self._sessions()
-
-    # --- what differs between the two ---
 
     def _given(self, **columns: TypeEngine[Any]) -> Subquery:
         """The rows of the JSON parameter as a table."""
@@ -139,6 +130,20 @@ class Statements:
 
     def _many(self, statement: Insert | Update | Delete, *names: str) -> Many:
         return Many(statement, self._dialect, *names)
+
+
+class Statements(Builder):
+    """The statements in one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__(dialect)
+        self._turns()
+        self._outbox()
+        self._timers()
+        self._transcript()
+        self._requests()
+        self._tickets()
+        self._sessions()
 
     # --- turns ---
 
