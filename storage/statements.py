@@ -231,6 +231,10 @@ class Statements(Builder):
             update(inbox).where(*_at(inbox, "shard", "conversation", "id"), _is(inbox.c.turn, 0)).values(turn=bindparam("made")),
             *("made", "at_shard", "at_conversation", "at_id"),
         )
+        self.redact_events = self._many(
+            update(inbox).where(*_at(inbox, "shard", "conversation", "id")).values(payload=bindparam("to_payload")),
+            *("to_payload", "at_shard", "at_conversation", "at_id"),
+        )
         self.drop_work = delete(work).where(self._listed(*key))
         self.release_work = (
             update(work)
@@ -432,9 +436,9 @@ class Statements(Builder):
     # --- transcript ---
 
     def _transcript(self) -> None:
-        ask = self._given(ask=BigInteger(), address=Text(), version=BigInteger(), rest=BigInteger())
+        ask = self._given(ask=BigInteger(), address=Text(), version=BigInteger(), rest=BigInteger(), platform=Text())
         asked = (
-            select(ask.c.ask, ask.c.version, ask.c.rest, address.c.shard, address.c.conversation)
+            select(ask.c.ask, ask.c.version, ask.c.rest, ask.c.platform, address.c.shard, address.c.conversation)
             .join(address, address.c.address == ask.c.address)
             .cte("asked")
         )
@@ -468,6 +472,8 @@ class Statements(Builder):
                 outbox.c.version >= asked.c.version,
                 or_(outbox.c.version > asked.c.version, outbox.c.ord >= asked.c.rest),
                 outbox.c.status != CANCELLED,
+                # What was mailed is not for this chat: it may be the code that proves who reads that mail.
+                outbox.c.platform == asked.c.platform,
             )
         )
         line = said.union_all(answered).subquery("line")
@@ -516,6 +522,7 @@ class Statements(Builder):
             self._insert(ticket).on_conflict_do_nothing(index_elements=["shard", "conversation", "key"]),
             *("shard", "conversation", "key", "number", "form", "version", "department", "priority", "title", "text"),
             *("answers", "files", "locale", "topic", "name", "email", "state", "created_at", "updated_at", "due_at"),
+            *("proof", "proved_at", "account"),
         )
         self.lock_tickets = (
             select(*key, ticket.c.state, ticket.c.first_reply_at, ticket.c.resolved_at, ticket.c.closed_at, ticket.c.rating)

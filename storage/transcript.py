@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from storage import statements
 from storage.rows import Entry
 from storage.statements import rows
+from storage.turns import platform_of
 
 VERSION = 1000
 """A version of a conversation spans this many cursors: 0 for what came in, 1 + ord for what went out."""
@@ -23,7 +24,7 @@ def since(conn: Connection, asks: Sequence[tuple[str, int]], limit: int) -> list
     pages: list[list[Entry]] = [[] for _ in asks]
     if not asks:
         return pages
-    wanted = rows((ask, address, *divmod(cursor, VERSION)) for ask, (address, cursor) in enumerate(asks))
+    wanted = rows((ask, address, *divmod(cursor, VERSION), platform_of(address)) for ask, (address, cursor) in enumerate(asks))
     for ask, cursor, at, key, payload, conversation, version, ord, _ in conn.execute(
         statements.of(conn).transcript, {**wanted, "limit": limit}
     ):

@@ -16,7 +16,7 @@ from storage import sessions, timers, transcript, turns
 from storage.engines import Database, Rejected, Unavailable
 from storage.rows import Entry, Session
 from tests.contracts.store_outbox import OutboxContract
-from tests.contracts.store_people import PeopleContract
+from tests.contracts.store_people import PeopleContract, ProofsContract
 from tests.contracts.store_rows import ADDRESS, NOW, StoreSteps, event, new_id, outcome, together, turn
 from tests.contracts.store_tickets import TicketsContract
 from tests.contracts.store_turns import TurnsContract
@@ -238,6 +238,14 @@ class UnitsContract(StoreSteps):
 
 
 class StoreContract(
-    TurnsContract, TicketsContract, PeopleContract, OutboxContract, TimersContract, TranscriptContract, SessionsContract, UnitsContract
+    TurnsContract,
+    TicketsContract,
+    PeopleContract,
+    ProofsContract,
+    OutboxContract,
+    TimersContract,
+    TranscriptContract,
+    SessionsContract,
+    UnitsContract,
 ):
     """All of it."""
