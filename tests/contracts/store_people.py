@@ -250,7 +250,7 @@ class ProofsContract(DirectoryContract):
         assert await self.step(database, self.code(way="")) == [ProofFailed(email="ana@example.com", reason="unavailable")]
         assert await self.step(database, self.code(way="log")) == [CodeSent(email="ana@example.com", left=2, way="log")]
         (claim,) = await self.ask(database, "SELECT shard, conversation FROM challenge")
-        live = [await database.read(lambda conn, h=h: proofs.live(conn, claim, "ana@example.com", h)) for h in ("right", "x")]  # type: ignore[misc, arg-type]
+        live = [await database.read(lambda conn, h=h: proofs.live(conn, claim, "ana@example.com", h)) for h in ("right", "x")]  # type: ignore[misc]
         assert live == [True, False]
         assert await self.due(database) == []
 
