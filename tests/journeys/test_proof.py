@@ -176,7 +176,7 @@ async def test_a_restart_between_the_code_and_its_return(house: Opening, url: st
         await here.answer("ana", "/services")
         await here.answer("ana", "ana@example.com")
         code = await here.code("ana@example.com")
-        await until(here.pipeline.quiet)
+        assert await here.pipeline.drain(here.supervisor, 10)
     async with house() as here:
         here._keys = iter(range(100, 200))  # type: ignore[assignment]
         here.say("ana", code, locale="en")
