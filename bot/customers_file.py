@@ -46,6 +46,7 @@ class _Account:
         self.line = line
         self.single: dict[str, tuple[str, int]] = {}
         self.emails: set[tuple[str, str]] = set()
+        self.mistyped = False
         self.services: dict[str, Listed] = {}
 
 
@@ -82,7 +83,7 @@ class _Reader:
             for line, cells in rows:
                 self._row(line, names, cells)
         for account in self._accounts.values():
-            if not any(category == REGISTERED for category, _ in account.emails):
+            if not account.mistyped and not any(category == REGISTERED for category, _ in account.emails):
                 self._wrong(account.line, "email: the account has no registered address; each needs one, in one of its rows")
         accounts = {number: self._wanted(number, account) for number, account in self._accounts.items()}
         return Directory(accounts, {number: account.line for number, account in self._accounts.items()}, sorted(self._faults))
@@ -161,6 +162,7 @@ class _Reader:
     def _email(self, line: int, number: str, account: _Account, name: str, category: str, typed: str) -> None:
         email = mailbox(typed)
         if not email:
+            account.mistyped = account.mistyped or category == REGISTERED
             self._wrong(line, f"{name}: {typed[:80]!r} is no e-mail address")
             return
         if category == REGISTERED:

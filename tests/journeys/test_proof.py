@@ -212,7 +212,6 @@ async def test_a_file_with_a_fault_changes_nothing_and_tells_them_all(url: str, 
         "customers.csv:2",
         "customers.csv:3",
         "customers.csv:3",
-        "customers.csv:3",
     ]
     database = open_database(url)
     assert await database.read(lambda conn: conn.execute(text("SELECT count(*) FROM account")).scalar_one()) == 0
