@@ -32,6 +32,7 @@ COMMANDS = {
     "/person": "person",
     "/ticket": "ticket",
     "/tickets": "tickets",
+    "/services": "services",
     "/start": "start",
 }
 QUIT = "/quit"

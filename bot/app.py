@@ -12,6 +12,7 @@ from adapters.webchat import WebChat
 from bot import memory
 from bot.chat import Transcript, WebSessions, welcomes
 from bot.clock import Clock, Ids
+from bot.codes import Codes
 from bot.content import ContentInvalid
 from bot.files import Files
 from bot.knowledge import Library
@@ -24,7 +25,7 @@ from bot.telemetry import Logger, Metrics, loop_fault
 from bot.web import Web, address_of, application, listen
 from bot.wellness import Wellness
 from conversations.engine import decide
-from storage import migrate, sessions, turns
+from storage import migrate, proofs, sessions, turns
 from storage.blobs import Blobs
 from storage.engines import Connection, Database, SchemaTooNew, Unavailable
 
@@ -159,8 +160,9 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     ids = Ids(clock)
     metrics = Metrics()
     database = database_of(settings)
-    library = library_of(settings)
+    library = library_of(settings, "mail" if settings.email.address else "log" if settings.tried_out else "")
     supervisor = Supervisor(clock, metrics, log)
+    key = secret_key(settings).get_secret_value().encode()
     webchat = None
     blobs = Blobs(settings.data_dir / "blobs")
     files = Files(blobs)
@@ -172,14 +174,13 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
             welcome=welcomes(lambda: library.current),
             now=clock.now,
             blobs=files,
-            key=secret_key(settings).get_secret_value().encode(),
+            key=key,
         )
     adapters: list[Adapter] = [webchat] if webchat is not None else []
     if settings.email.address and "adapters" in roles:
         # Here, because most desks' memory has no use for it.
         from adapters.email.adapter import Email
 
-        key = secret_key(settings).get_secret_value().encode()
         adapters.append(Email(settings.email, desk=lambda: library.current.desk.name, blobs=files, now=clock.now, key=key))
     file = sqlite_path(settings.database)
     pipeline = Pipeline(
@@ -193,8 +194,12 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         log,
         alone=file is not None,
         working="worker" in roles,
-        chores=(lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),),
+        chores=(
+            lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),
+            lambda connection, now: proofs.expire(connection, now - DAY_MS),
+        ),
         mail_account=settings.email.address,
+        codes=Codes(key),
     )
     wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
     return App(settings, database, library, pipeline, supervisor, wellness, webchat, blobs, clock, metrics, log)

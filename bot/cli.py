@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bot.command import FAILED_CHECK, configured, refuse, shown, time_shown
+from bot.customers_cli import customers_group
 from bot.tickets_cli import tickets_group
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def main() -> None:
 
 
 main.add_command(tickets_group)
+main.add_command(customers_group)
 
 
 @main.command()

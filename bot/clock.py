@@ -42,6 +42,11 @@ class Clock:
         return ms * (0.8 + secrets.randbelow(401) / 1000)
 
 
+def digits(count: int) -> str:
+    """So many decimal digits that nobody can guess."""
+    return f"{secrets.randbelow(10**count):0{count}}"
+
+
 EPOCH_MS = 1_735_689_600_000
 """2025-01-01: 40 bits of milliseconds from here last until 2059."""
 

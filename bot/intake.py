@@ -14,7 +14,7 @@ from bot.clock import Clock, Ids
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations import secrets
-from conversations.events import CommandGiven, Event, FormAnswered, Inbound, MessageReceived
+from conversations.events import OURS, CommandGiven, Event, FormAnswered, Inbound, MessageReceived
 from conversations.model import Address
 from storage import turns
 from storage.engines import Connection, Database, Unavailable
@@ -66,6 +66,9 @@ class Intake:
         """Returns once the event is committed, or was before. Raises NotStored when it could not be: do not acknowledge it then."""
         if len(inbound.key) > KEY_LIMIT:
             raise ValueError(f"an event's key has at most {KEY_LIMIT} characters")
+        if isinstance(inbound.event, OURS):
+            # Whatever a platform was made to believe: that something is proven, only the desk can say.
+            raise ValueError(f"{type(inbound.event).__name__} does not come from a platform")
         if self._closed:
             raise NotStored(1)
         async with self._room:

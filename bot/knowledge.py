@@ -19,37 +19,40 @@ from msgspec import Struct
 
 from bot.content import Content, ContentInvalid, snapshot
 from conversations.answers import Answers, learn
-from conversations.knowledge import Knowledge
+from conversations.knowledge import Codes, Knowledge
 from conversations.texts import Catalogues
 
 KEPT_CONTENT = "content.json"
 KEPT_MODEL = "answers.npz"
 
 
-def load_knowledge(content_dir: Path, cache_dir: Path | None = None) -> Knowledge:
-    """What the desk knows. With `cache_dir`, parsed content and learnt model are kept there and used while nothing changed.
+def load_knowledge(content_dir: Path, cache_dir: Path | None = None, codes: Codes = "mail") -> Knowledge:
+    """What the desk knows, and how its `codes` go out.
+
+    With `cache_dir`, parsed content and learnt model are kept there and used while nothing changed.
 
     Raises ContentInvalid with every fault of the files. A cache that is damaged, stale or cannot be written costs only time.
     """
     code = _code()
     content = _content(content_dir, cache_dir, code)
     texts = Catalogues(content.catalogues, content.desk.facts)
-    return Knowledge(content.desk, content.topics, texts, _matcher(content, cache_dir, code))
+    return Knowledge(content.desk, content.topics, texts, _matcher(content, cache_dir, code), codes)
 
 
 class Library:
     """Holds what the desk knows now. Whoever reads `current` once sees one state of the content, whatever happens meanwhile."""
 
-    def __init__(self, content_dir: Path, cache_dir: Path | None = None) -> None:
+    def __init__(self, content_dir: Path, cache_dir: Path | None = None, codes: Codes = "mail") -> None:
         """Raises ContentInvalid: a desk does not start from faulty content."""
         self._content_dir, self._cache_dir = content_dir, cache_dir
         self._reloading = asyncio.Lock()
-        self.current = load_knowledge(content_dir, cache_dir)
+        self._codes = codes
+        self.current = load_knowledge(content_dir, cache_dir, codes)
 
     async def reload(self) -> None:
         """Read the files again and swap. Raises ContentInvalid, and then everything stays as it was."""
         async with self._reloading:
-            self.current = await asyncio.to_thread(load_knowledge, self._content_dir, self._cache_dir)
+            self.current = await asyncio.to_thread(load_knowledge, self._content_dir, self._cache_dir, self._codes)
 
 
 class _Kept(Struct, frozen=True):

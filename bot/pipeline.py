@@ -7,6 +7,7 @@ from functools import partial
 
 from adapters.base import Adapter
 from bot.clock import Clock, Ids
+from bot.codes import Codes
 from bot.delivery import Delivery
 from bot.hints import Hint
 from bot.intake import Intake
@@ -45,6 +46,7 @@ class Pipeline:
         working: bool = True,
         chores: Sequence[Chore] = (),
         mail_account: str = "",
+        codes: Codes | None = None,
     ) -> None:
         self.node = str(ids.new())
         self.adapters = adapters
@@ -55,7 +57,21 @@ class Pipeline:
         self.intake = Intake(database, clock, ids, metrics, log, worker)
         self.delivery = Delivery(adapters, database, self.node, clock, metrics, log, alone)
         lanes = self.delivery.hints
-        self.worker = Worker(database, decide, knowledge, self.node, clock, metrics, log, worker, lanes, timers, mail_account=mail_account)
+        self.worker = Worker(
+            database,
+            decide,
+            knowledge,
+            self.node,
+            clock,
+            metrics,
+            log,
+            worker,
+            lanes,
+            timers,
+            mail_account=mail_account,
+            codes=codes,
+            ids=ids,
+        )
         self.timers = Timers(database, clock, ids, metrics, log, timers, worker)
         self.upkeep = Upkeep(database, clock, metrics, log, (worker, *lanes.values()), chores)
 

@@ -21,6 +21,7 @@ from adapters.webchat.settings import WebChatSettings, origin_of
 PREFIX = "RELEVO_"
 BESIDE_THE_CODE = Path(__file__).resolve().parent.parent
 KEY_LENGTH = 32
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class WrongSetting(Exception):
@@ -99,6 +100,12 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The address of the database: a file in the data directory unless one was given."""
         return self.database_url.get_secret_value() or f"sqlite:///{self.data_dir.resolve() / 'relevo.db'}"
+
+    @property
+    def tried_out(self) -> bool:
+        """Only this machine can reach the desk, as far as was set up: then, without mail, one-time codes go to the log."""
+        public = (self.http.public_url, self.http.allowed_origins, self.http.trusted_proxies)
+        return self.http.host in LOOPBACK and not any((*public, self.chat.public_url, self.chat.allowed_origins, self.chat.trusted_proxies))
 
     @property
     def chat(self) -> WebChatSettings:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from bot.content import ContentInvalid
 from bot.knowledge import Library
 from bot.settings import Settings, WrongSetting
+from conversations.knowledge import Codes
 from storage.engines import Database, open_database
 
 
-def library_of(settings: Settings) -> Library:
-    """What the desk knows. Raises WrongSetting: a desk does not start from faulty files."""
+def library_of(settings: Settings, codes: Codes = "") -> Library:
+    """What the desk knows, and how its `codes` go out. Raises WrongSetting: a desk does not start from faulty files."""
     try:
-        return Library(settings.content_dir, settings.data_dir)
+        return Library(settings.content_dir, settings.data_dir, codes)
     except ContentInvalid as error:
         first, more = error.faults[0], len(error.faults) - 1
         raise WrongSetting(f"RELEVO_CONTENT_DIR: {first}" + (f" (and {more} more: relevo content check)" if more else "")) from None

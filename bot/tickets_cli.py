@@ -86,6 +86,8 @@ def show_ticket(number: str) -> None:
         ("rating", f"{ticket.rating}/5" if ticket.rating else ""),
         ("customer", ticket.name),
         ("e-mail", ticket.email),
+        ("account", ticket.account),
+        ("proof", _proof(ticket)),
         ("language", ticket.locale),
         ("chat", address),
     ]
@@ -253,6 +255,14 @@ def _with_database(unit: Callable[[Database], Awaitable[T]]) -> T:
         return asyncio.run(ask())
     except (Unavailable, SchemaTooNew) as error:
         refuse(f"RELEVO_DATABASE_URL: {error}")
+
+
+def _proof(ticket: Ticket) -> str:
+    """By what, and how long before the ticket was opened, it was proven whose account it is."""
+    if not ticket.proof or ticket.proved_at is None:
+        return "none: check who it is before anything is told or done about an account"
+    how = "a code mailed to the registered address" if ticket.proof == "code" else "signed in on the page of the chat"
+    return f"{ticket.proof}: {how}, {max(0, ticket.created_at - ticket.proved_at) // 60_000} min before"
 
 
 def _change(change: NewChange) -> str:

@@ -9,6 +9,7 @@ A transcript is a Markdown file. Lines before the first `>` are for people, but 
     > (at 2026-11-22 14:30 +0100)    (sends photo.png)
     > (fills in NAME = VALUE; NAME = VALUE)    the native form, as it was drawn last; with `and sends` instead of `in`, to its end
     > (Eva of the team writes TEXT)    (the team makes it STATE)    to the newest ticket
+    > (a code is sent)    (the code is wrong, 2 left)    (the code has expired)    (too many codes)    (proven as NAME)    what came of it
     a line of the reply, in order; `…` stands for any text
     [Label] … [Label]     the choices under it
     {set_timer contact}   an effect and a word in it
@@ -25,22 +26,25 @@ from typing import NamedTuple
 import msgspec
 
 from adapters.text import PLAIN
-from conversations.effects import CancelTimer, Effect, Say, SetTimer
+from conversations.effects import CancelTimer, Effect, Recognise, Say, SendCode, SetTimer
 from conversations.engine import decide
 from conversations.events import (
     ChoicePressed,
+    CodeSent,
     CommandGiven,
     CustomerIdentified,
     Event,
     FormAnswered,
     MessageReceived,
+    ProofFailed,
+    ProofGiven,
     Started,
     TicketChanged,
     TicketReplied,
     TimerFired,
 )
 from conversations.knowledge import Knowledge
-from conversations.model import Attachment, Sheet, State
+from conversations.model import Attachment, OwnService, Sheet, State
 
 BEGIN_MS = 1_800_000_000_000
 """Transcripts play at a fixed time, so that the same file gives the same words on any day."""
@@ -70,6 +74,7 @@ class Player:
         self.keys: dict[str, str] = {}
         self.timers: dict[str, int] = {}
         self.sheet: Sheet | None = None
+        self.email = ""
 
     def play(self, said: str) -> list[str]:
         """What the desk does when `said` happens: lines of text, `[choices]` and `{effects}`."""
@@ -96,6 +101,8 @@ class Player:
                 self.timers[name] = due_at
             case CancelTimer(name):
                 self.timers.pop(name, None)
+            case SendCode(email) | Recognise(email):
+                self.email = email
             case _:
                 pass
         fields = msgspec.to_builtins(effect)
@@ -114,6 +121,16 @@ class Player:
             return [TimerFired(name=name, due_at=at) for at, name in due]
         if found := re.fullmatch(r"\(identified as (\S+) (\S+) (\S+)\)", said):
             return [CustomerIdentified(subject=found[1], name=found[2], email=found[3], locale=self.locale)]
+        if said == "(a code is sent)":
+            return [CodeSent(email=self.email, left=2)]
+        if found := re.fullmatch(r"\(the code is wrong, (\d) left\)", said):
+            return [ProofFailed(email=self.email, reason="wrong", left=int(found[1]))]
+        if said == "(the code has expired)":
+            return [ProofFailed(email=self.email, reason="expired")]
+        if said == "(too many codes)":
+            return [ProofFailed(email=self.email, reason="too_many")]
+        if found := re.fullmatch(r"\(proven as (\S+)\)", said):
+            return [self.proven(found[1])]
         if found := re.fullmatch(r"\(presses (\S+)\)", said):
             return [ChoicePressed(key=found[1])]
         if found := re.fullmatch(r"\(at (.+)\)", said):
@@ -132,6 +149,12 @@ class Player:
         if said == "(opens the chat)":
             return [Started(locale=self.locale)]
         return [MessageReceived(text="" if said == "(says nothing)" else said, locale=self.locale)]
+
+    def proven(self, name: str) -> ProofGiven:
+        """By what was last asked for: an account with two services."""
+        services = (OwnService("123456", "web-1", "dedicated", ("198.41.0.4",)), OwnService("123457", "mail-1", "vps"))
+        until = self.now + 24 * 3_600_000
+        return ProofGiven(account=1, number="C-1", name=name, email=self.email, how="code", until=until, services=services)
 
 
 def play(path: Path, knowledge: Knowledge) -> list[Mismatch]:

@@ -4,61 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from bot import states
-from bot.clock import Clock
+from bot.clock import Clock, Ids
+from bot.codes import Codes
+from bot.effects import Effects
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
-from conversations.effects import (
-    AddToTicket,
-    AmendRequest,
-    CancelTimer,
-    ChangeTicket,
-    CountOutcome,
-    Effect,
-    Mail,
-    OpenTicket,
-    RateTicket,
-    RecordRequest,
-    Say,
-    SetTimer,
-)
 from conversations.engine import Decision
 from conversations.events import Event, decoder
 from conversations.knowledge import Knowledge
-from conversations.model import Address, State
-from storage import turns
+from conversations.model import State
+from storage import proofs, turns
 from storage.engines import Connection, Database, Unavailable
-from storage.rows import (
-    Claim,
-    NewChange,
-    NewEntry,
-    NewMessage,
-    NewRating,
-    NewRequest,
-    NewTicket,
-    RequestAmendment,
-    Turn,
-)
+from storage.rows import Claim, NewCode, Turn
 
 Decide = Callable[[State, Event, Knowledge], Decision]
 
 BATCH = 256
 LEASE_MS = 10_000
 POLL_MS = 1_000
-INTERACTIVE = 0
-"""The priority of a reply; what is sent to people who are not waiting has a larger number and is overtaken by it."""
-
 BREATH = 16
 """After so many conversations the loop lets others in, so that a full batch does not hold up the sockets."""
-
-_encoder = msgspec.json.Encoder()
 
 
 class Failure(NamedTuple):
@@ -72,92 +45,7 @@ class Decided(NamedTuple):
     turn: Turn
     outcomes: tuple[tuple[str, str], ...]
     received: tuple[int, ...]
-
-
-class Effects:
-    """The effects of one claim's events, sorted by the table they go to.
-
-    `place` is the platform they happened on. `mail_account` is whose mail is sent; empty where the desk sends none.
-    """
-
-    def __init__(self, place: str, mail_account: str) -> None:
-        self.place = place
-        self.mail_account = mail_account
-        self.messages: list[NewMessage] = []
-        # By name: within one transaction only the last word on a timer counts.
-        self.timers: dict[str, int | None] = {}
-        self.requests: list[NewRequest] = []
-        self.amendments: list[RequestAmendment] = []
-        self.tickets: list[NewTicket] = []
-        self.changes: list[NewChange] = []
-        self.entries: list[NewEntry] = []
-        self.ratings: list[NewRating] = []
-        self.outcomes: list[tuple[str, str]] = []
-
-    def apply(self, version: int, effects: Iterable[Effect], id: int, at: int) -> None:
-        """Those of the event `id`, which was received at `at`."""
-        ord = 0
-        for effect in effects:
-            match effect:
-                case Say(message):
-                    self.messages.append(NewMessage(version, ord, _encoder.encode(message).decode(), INTERACTIVE))
-                    ord += 1
-                case Mail(email, message):
-                    if self.mail_account:
-                        to = str(Address("email", self.mail_account, email))
-                        self.messages.append(NewMessage(version, ord, _encoder.encode(message).decode(), INTERACTIVE, to))
-                        ord += 1
-                case SetTimer(name, due_at):
-                    self.timers[name] = due_at
-                case CancelTimer(name):
-                    self.timers[name] = None
-                case RecordRequest(key, number, kind, locale, text, topic, name, email):
-                    self.requests.append(NewRequest(key, number, kind, locale, _storable(text), topic, _storable(name), _storable(email)))
-                case OpenTicket():
-                    self.tickets.append(_opened(effect))
-                    self.changes.append(NewChange(effect.key, 0, "customer", self.place, "", "new", "", at))
-                case ChangeTicket(key, before, state, who, place, note):
-                    self.changes.append(NewChange(key, id, _storable(who), place or self.place, before, state, _storable(note), at))
-                case AddToTicket(key, author, text, name, files):
-                    self.entries.append(NewEntry(key, id, author, _storable(name), _storable(text), _json(files), at))
-                case RateTicket(key, rating):
-                    self.ratings.append(NewRating(key, rating))
-                case AmendRequest(key, email, text):
-                    self.amendments.append(RequestAmendment(key, _storable(email), _storable(text)))
-                case CountOutcome(outcome, topic):
-                    self.outcomes.append((outcome, topic))
-                case _:
-                    assert_never(effect)
-
-
-def _opened(effect: OpenTicket) -> NewTicket:
-    return NewTicket(
-        effect.key,
-        effect.number,
-        effect.form,
-        effect.version,
-        effect.department,
-        effect.priority,
-        _storable(effect.title),
-        _storable(effect.text),
-        _json(effect.answers),
-        _json(effect.files),
-        effect.locale,
-        effect.topic,
-        _storable(effect.name),
-        _storable(effect.email),
-        "new",
-        effect.due_at or None,
-    )
-
-
-def _json(value: object) -> str:
-    return _encoder.encode(value).decode()
-
-
-def _storable(text: str) -> str:
-    # PostgreSQL has no NUL in text. Payloads are JSON, where it is escaped; these are plain columns.
-    return text.replace("\x00", "")
+    unmailed: tuple[tuple[NewCode, str], ...] = ()
 
 
 class Worker:
@@ -177,6 +65,8 @@ class Worker:
         timers: Hint,
         lease_ms: int = LEASE_MS,
         mail_account: str = "",
+        codes: Codes | None = None,
+        ids: Ids | None = None,
     ) -> None:
         self._database = database
         self._decide = decide
@@ -190,6 +80,8 @@ class Worker:
         self._timers = timers
         self._lease_ms = lease_ms
         self._mail_account = mail_account
+        self._codes = codes or Codes()
+        self._ids = ids or Ids(clock)
         self._draining = False
         self._more = False
         self._look_at = 0
@@ -212,6 +104,7 @@ class Worker:
             claimed_at = self._clock.now()
             committed, claims = await self._exchange(decided, failures)
             self._publish(decided, committed)
+            await self._tell_codes(decided, committed)
             if self._draining and not claims:
                 return
             decided, failures = await self._decide_all(claims, claimed_at)
@@ -228,7 +121,9 @@ class Worker:
         lanes = {platform: self._lanes[platform] for platform in platforms if platform in self._lanes}
         while True:
             now = self._clock.now()
-            look = self.hint.take() or self._more or self._draining or now >= self._look_at
+            # What comes of a proof is an event that this very transaction makes.
+            proving = any(one.turn.proofs for one in decided)
+            look = self.hint.take() or self._more or self._draining or proving or now >= self._look_at
             exchange = self._database.write(lambda connection: self._unit(connection, decided, failures, look, lanes))  # noqa: B023
             # Delivery that claims now joins this transaction.
             for lane in lanes.values():
@@ -314,7 +209,7 @@ class Worker:
     def _decide_one(self, claim: Claim, knowledge: Knowledge) -> Decided:
         """All pending events of one conversation, in order, as one turn. Raises whatever makes the conversation fail."""
         state, version = states.load(claim.state), claim.version
-        effects = Effects(claim.address.partition(":")[0], self._mail_account)
+        effects = Effects(claim, knowledge, self._mail_account, self._codes, self._ids)
         done: list[tuple[int, int]] = []
         for pending in claim.events:
             version += 1
@@ -326,8 +221,9 @@ class Worker:
                 self._log.error("a stored event cannot be read", conversation=claim.conversation, event_id=pending.id, **fault(error))
                 done.append((pending.id, version))
                 continue
+            event = replace(event, seq=pending.id, at=pending.received_at)
             try:
-                decision = self._decide(state, replace(event, seq=pending.id, at=pending.received_at), knowledge)
+                decision = self._decide(state, event, knowledge)
             except Exception as error:
                 if not done:
                     raise
@@ -336,7 +232,7 @@ class Worker:
                 version -= 1
                 break
             state = decision.state
-            effects.apply(version, decision.effects, pending.id, pending.received_at)
+            effects.apply(version, decision.effects, event, state.locale)
             done.append((pending.id, version))
         turn = Turn(
             claim,
@@ -352,12 +248,27 @@ class Worker:
             tuple(effects.changes),
             tuple(effects.entries),
             tuple(effects.ratings),
+            tuple(effects.proofs),
+            tuple(effects.redactions),
         )
-        return Decided(turn, tuple(effects.outcomes), tuple(pending.received_at for pending in claim.events[: len(done)]))
+        received = tuple(pending.received_at for pending in claim.events[: len(done)])
+        return Decided(turn, tuple(effects.outcomes), received, tuple(effects.unmailed))
 
     def _report(self, claim: Claim, error: Exception) -> None:
         self._metrics.undecided.labels(type(error).__name__).inc()
         self._log.error("a turn failed", conversation=claim.conversation, attempts=claim.attempts + 1, **fault(error))
+
+    async def _tell_codes(self, decided: list[Decided], committed: set[int]) -> None:
+        """A desk that is only tried out has no mail: its keeper finds the codes in the log."""
+        for one in decided:
+            for new, code in one.unmailed if one.turn.claim.conversation in committed else ():
+                place = one.turn.claim[:2]
+                try:
+                    live = await self._database.read(lambda c: proofs.live(c, place, new.email, new.code_hash))  # noqa: B023
+                except Unavailable:
+                    live = False
+                if live:
+                    self._log.warning("a one-time code, told here because this desk is only tried out", email=new.email, code=code)
 
     async def _renew(self, claims: list[Claim], now: int) -> None:
         try:

@@ -62,6 +62,7 @@ class OpenTicket(Struct, frozen=True, tag="open_ticket"):
 
     `answers` are those of the fields that apply, by name, as `form` in its `version` declares them. `title` and `text` are what it is
     about, in the customer's words; `due_at` is when the first reply was promised (epoch ms). `email` is where to write to, proven or not.
+    `proof` is by what it was proven whose `account` (its number) it is, and when; empty when it was not.
     """
 
     key: str
@@ -79,6 +80,9 @@ class OpenTicket(Struct, frozen=True, tag="open_ticket"):
     topic: str = ""
     name: str = ""
     email: str = ""
+    proof: Literal["", "code", "token"] = ""
+    proved_at: int = 0
+    account: str = ""
 
 
 class ChangeTicket(Struct, frozen=True, tag="change_ticket"):
@@ -111,13 +115,56 @@ class RateTicket(Struct, frozen=True, tag="rate_ticket"):
     rating: int
 
 
+class SendCode(Struct, frozen=True, tag="send_code"):
+    """Mail a one-time code to `email` if it is a registered address. CodeSent or ProofFailed comes of it."""
+
+    email: str
+
+
+class CheckCode(Struct, frozen=True, tag="check_code"):
+    """See whether `code` is the one that was sent to `email` here. ProofGiven (which counts until `until`, epoch ms) or ProofFailed comes
+    of it.
+    """
+
+    email: str
+    code: str
+    until: int
+
+
+class Recognise(Struct, frozen=True, tag="recognise"):
+    """The page the chat is on vouched for `email`: ProofGiven comes of it if that is a registered address, else nothing."""
+
+    email: str
+    until: int
+
+
+class Redact(Struct, frozen=True, tag="redact"):
+    """Keep `text` in the place of what the customer wrote with this event."""
+
+    text: str
+
+
 class CountOutcome(Struct, frozen=True, tag="count_outcome"):
     """What became of a question, for the metrics: never holds what was asked."""
 
-    outcome: Literal["answered", "offered", "unknown", "helpful", "unhelpful", "person", "ticket"]
+    outcome: Literal["answered", "offered", "unknown", "helpful", "unhelpful", "person", "ticket", "proven"]
     topic: str = ""
 
 
 Effect = (
-    Say | Mail | SetTimer | CancelTimer | RecordRequest | AmendRequest | OpenTicket | ChangeTicket | AddToTicket | RateTicket | CountOutcome
+    Say
+    | Mail
+    | SetTimer
+    | CancelTimer
+    | RecordRequest
+    | AmendRequest
+    | OpenTicket
+    | ChangeTicket
+    | AddToTicket
+    | RateTicket
+    | SendCode
+    | CheckCode
+    | Recognise
+    | Redact
+    | CountOutcome
 )

@@ -8,23 +8,27 @@ from typing import assert_never
 import msgspec
 from msgspec import Struct
 
-from conversations import assets, diagnostics, forms, money, secrets, times
+from conversations import assets, diagnostics, forms, money, ownership, secrets, times
 from conversations.effects import Effect
 from conversations.events import (
     ChoicePressed,
+    CodeSent,
     CommandGiven,
     CustomerIdentified,
     Event,
     FormAnswered,
     MessageReceived,
+    ProofEnded,
+    ProofFailed,
+    ProofGiven,
     Started,
     TicketChanged,
     TicketReplied,
     TimerFired,
 )
-from conversations.flows import answer, contact, copies, form, menu, my_tickets, ticket
+from conversations.flows import answer, contact, copies, form, menu, my_tickets, proof, services, ticket
 from conversations.knowledge import Knowledge
-from conversations.model import Contact, Filling, Offer, State
+from conversations.model import Contact, Filling, Offer, Proving, State
 from conversations.texts import fold as fold
 from conversations.texts import folded_label, folded_words
 from conversations.turn import Guide, Turn
@@ -42,6 +46,8 @@ DECLARED: Mapping[str, frozenset[str]] = {
     **ticket.PHRASES,
     **my_tickets.PHRASES,
     **copies.PHRASES,
+    **proof.PHRASES,
+    **services.PHRASES,
     **{phrase: frozenset() for guide in GUIDES.values() for phrase in guide.form.phrases},
 }
 """Phrases that forms, the values in them and tickets are worded by, and what each is given."""
@@ -163,11 +169,14 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     """One turn. Never raises on any event; the same arguments give the same decision, so a replay after a crash changes nothing."""
     turn = Turn(state, event, knowledge, GUIDES)
     form.refresh(turn)
+    proof.refresh(turn)
     match event:
         case Started():
             hint_language(turn, event.locale)
-            # Who comes back in the middle of a form finds it, not the menu.
-            if not isinstance(turn.frame, Filling):
+            # Who comes back in the middle of something finds it, not the menu.
+            if isinstance(turn.frame, Proving):
+                proof.ask_again(turn, turn.frame)
+            elif not isinstance(turn.frame, Filling):
                 menu.greet(turn)
         case MessageReceived():
             hint_language(turn, event.locale)
@@ -190,7 +199,7 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
             obey(turn, event)
         case CustomerIdentified():
             hint_language(turn, event.locale)
-            turn.remember(name=event.name, email=event.email)
+            proof.identified(turn, event)
         case TimerFired():
             if event.name == contact.TIMER:
                 contact.skip(turn)
@@ -200,6 +209,15 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
             my_tickets.replied(turn, event)
         case TicketChanged():
             my_tickets.changed(turn, event)
+        case CodeSent():
+            proof.sent(turn, event)
+        case ProofGiven():
+            if (wanted := proof.given(turn, event)) is not None:
+                act(turn, wanted, "")
+        case ProofFailed():
+            proof.failed(turn, event)
+        case ProofEnded():
+            proof.ended(turn, event)
         case _:
             assert_never(event)
     if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):
@@ -239,16 +257,29 @@ def hear(turn: Turn, text: str) -> None:
     if (offer := typed_choice(turn.state, text)) is not None:
         act(turn, offer, turn.state.prompts[-1].about)
         return
-    if isinstance(turn.frame, Filling):
+    frame = turn.frame
+    if isinstance(frame, Proving) and proof.hear(turn, frame, text):
+        return
+    if isinstance(frame, Filling):
         if topic := form.hear(turn, text):
             answer.give(turn, turn.knowledge.topics[topic])
         return
     if fold(text) in folded_words(turn.knowledge.texts.label("ticket.list_words", turn.locale)):
         my_tickets.show_all(turn)
         return
+    if fold(text) in folded_words(turn.knowledge.texts.label("services.list_words", turn.locale)):
+        act(turn, Offer("", "services"), "")
+        return
+    if isinstance(frame, Proving):
+        verdict = turn.knowledge.matcher.match(text)
+        if verdict.zone == "answer":
+            answer.give(turn, turn.knowledge.topics[verdict.topics[0]])
+        else:
+            proof.ask_again(turn, frame)
+        return
     if my_tickets.hear(turn, text) or contact.take_address(turn, text):
         return
-    frame = turn.frame
+    frame = turn.frame  # a reply that nobody waits for any more has been left
     if not isinstance(frame, Contact):
         answer.ask(turn, text)
         return
@@ -285,7 +316,10 @@ def press(turn: Turn, key: str) -> None:
 
 
 def act(turn: Turn, offer: Offer, about: str) -> None:
-    """Do what a choice means. A topic that left the desk since then is said to have moved on."""
+    """Do what a choice means, once it is proven to whom it may be done. A topic that left the desk is said to have moved on."""
+    if not ownership.allows(turn.state, offer.action, turn.event.at, turn.knowledge.desk.facts):
+        proof.begin(turn, offer)
+        return
     match offer.action:
         case "form" | "field":
             form.press(turn, offer, about)
@@ -307,6 +341,10 @@ def act(turn: Turn, offer: Offer, about: str) -> None:
             my_tickets.show_all(turn)
         case "my_ticket" | "ticket_reply" | "ticket_close" | "ticket_reopen" | "rate":
             my_tickets.press(turn, offer.action, offer.argument)
+        case "services":
+            services.show(turn)
+        case "proof_resend" | "proof_other" | "proof_cancel":
+            proof.press(turn, offer.action)
         case "menu":
             menu.greet(turn)
         case "language":
@@ -332,5 +370,7 @@ def obey(turn: Turn, command: CommandGiven) -> None:
             form.begin(turn, "ticket")
         case "tickets":
             my_tickets.show_all(turn)
+        case "services":
+            act(turn, Offer("", "services"), "")
         case _:
             menu.explain(turn)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
 
-from conversations.model import Address, Attachment, OwnTicket
+from conversations.model import Address, Attachment, OwnService, OwnTicket
 
 
 class Happened(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,6 +102,46 @@ class TicketChanged(Happened, frozen=True, tag="ticket_changed"):
     note: str = ""
 
 
+class CodeSent(Happened, frozen=True, tag="code_sent"):
+    """A code was asked for and is on its way, if `email` is a registered address: which of the two must not be told.
+
+    `left` is how often another may be asked for. `way`: by mail, or to the log of a desk that is only tried out.
+    """
+
+    email: str
+    left: int = 0
+    way: Literal["mail", "log"] = "mail"
+
+
+class ProofGiven(Happened, frozen=True, tag="proof_given"):
+    """It is proven whose account this is; as conversations.model.Proof keeps it."""
+
+    account: int
+    number: str
+    name: str
+    email: str
+    how: Literal["code", "token"]
+    until: int
+    services: tuple[OwnService, ...] = ()
+    more: int = 0
+
+
+class ProofFailed(Happened, frozen=True, tag="proof_failed"):
+    """No proof came of it. `wrong`: the code was another, and may be tried `left` times more; `expired`: there is no code that counts;
+    `too_many`: no more codes are sent for now; `unavailable`: this desk sends none.
+    """
+
+    email: str
+    reason: Literal["wrong", "expired", "too_many", "unavailable"]
+    left: int = 0
+
+
+class ProofEnded(Happened, frozen=True, tag="proof_ended"):
+    """`email` is the registered address of that account no longer: what it proved counts no more."""
+
+    email: str
+
+
 class TimerFired(Happened, frozen=True, tag="timer"):
     """A timer set by the effect SetTimer came due."""
 
@@ -118,8 +158,15 @@ Event = (
     | CustomerIdentified
     | TicketReplied
     | TicketChanged
+    | CodeSent
+    | ProofGiven
+    | ProofFailed
+    | ProofEnded
     | TimerFired
 )
+
+OURS = (TicketReplied, TicketChanged, CodeSent, ProofGiven, ProofFailed, ProofEnded, TimerFired)
+"""What only the desk itself may say happened: none of it comes from a platform."""
 
 encoder = msgspec.json.Encoder()
 decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

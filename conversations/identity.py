@@ -9,6 +9,23 @@ EMAIL = re.compile(rf"(?<![\w.+-])[A-Za-z0-9][\w.+-]{{0,63}}@(?:{LABEL}\.){{1,8}
 """An address people really have; far stricter than RFC 5322 allows, so that a typing slip is noticed while it can be mended."""
 
 REGISTERED = "registered"
+CODE = re.compile(r"(?<!\d)\d{3}[ .-]?\d{3}(?!\d)", re.ASCII)
+CODE_DIGITS = 6
+CODE_MINUTES = 10
+"""How long a code counts."""
+
+TRIES = 3
+"""How often a code may be tried: with the limits on sending, a guess comes true once in a hundred years of trying day and night."""
+
+SENDS = 3
+"""Codes that one conversation may ask for in a day, as long as none of them was given back."""
+
+SENDS_TO_ONE = 10
+"""Codes that are sent to one address in a day, whoever asks: a mailbox must not be flooded, nor its code guessed from many chats."""
+
+SERVICES_KEPT = 50
+"""How many of an account's services a conversation remembers."""
+
 CATEGORIES = ("billing", "support", "abuse")
 """What an account may have addresses of its own for; whatever has none goes to the registered one."""
 

@@ -10,6 +10,8 @@ from msgspec import Struct
 from conversations.model import Doc, Inline
 
 Zone = Literal["answer", "offer", "unknown"]
+Codes = Literal["mail", "log", ""]
+"""How one-time codes go out: by mail, to the log of a desk that is only tried out, or not at all."""
 
 
 class Verdict(Struct, frozen=True):
@@ -97,3 +99,4 @@ class Knowledge(Struct, frozen=True):
     topics: Mapping[str, Topic]
     texts: Texts
     matcher: Matcher
+    codes: Codes = "mail"

@@ -105,7 +105,8 @@ class Option(Struct, frozen=True, omit_defaults=True):
 
 class Input(Struct, frozen=True, omit_defaults=True):
     """One field of a native form, worded. `limit`: characters, 0 when there is none. `value`: what stands in it; given back unedited, it
-    changes nothing. `error`: why what was typed could not be taken. `secret`: not to be shown while it is typed.
+    changes nothing. `options`: for a line, what may be picked instead of typed. `error`: why what was typed could not be taken.
+    `secret`: not to be shown while it is typed.
     """
 
     name: str
@@ -248,7 +249,43 @@ class Replying(Struct, frozen=True, omit_defaults=True, tag="replying"):
     asked: bool = False
 
 
-Frame = Idle | Contact | Filling | Replying
+class Proving(Struct, frozen=True, omit_defaults=True, tag="proving"):
+    """We are finding out whose account this is. `email` is where a code went, "" while that is still asked for; `then` what was wanted
+    and is done once it is proven.
+    """
+
+    then: Offer
+    email: str = ""
+
+
+Frame = Idle | Contact | Filling | Replying | Proving
+
+
+class OwnService(Struct, frozen=True, gc=False, array_like=True):
+    """Something the customer's account has ordered; `addresses` are its IP addresses. Fields may be added at the end only."""
+
+    number: str
+    name: str
+    kind: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+class Proof(Struct, frozen=True, omit_defaults=True):
+    """Whose account was proven: by a code mailed to its registered address, or by a token of the page the chat is on.
+
+    `number` is the account's own in the billing panel. `at` is when, `until` how long it counts (epoch ms). `services` are the first of
+    its services; `more` how many there are besides.
+    """
+
+    account: int
+    number: str
+    name: str
+    email: str
+    how: Literal["code", "token"]
+    at: int
+    until: int
+    services: tuple[OwnService, ...] = ()
+    more: int = 0
 
 
 class OwnTicket(Struct, frozen=True, omit_defaults=True):
@@ -276,7 +313,7 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     `asked_at` is when the question was put (epoch ms). `request` and `number` are of the last recorded request, `ticket` and
     `ticket_number` of the last ticket opened. `draft` is a form that was put aside. `files` came outside any form. `tickets` are those not
     closed and the last that were, oldest first. `name` and `email` are
-    proven, never merely typed.
+    proven, never merely typed; `proof` is what account matters need, and gone when it counts no longer.
     """
 
     schema: int = SCHEMA
@@ -299,3 +336,4 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     tickets: tuple[OwnTicket, ...] = ()
     name: str = ""
     email: str = ""
+    proof: Proof | None = None

@@ -12,6 +12,7 @@ from conversations.events import Event
 from conversations.forms import Form
 from conversations.knowledge import Knowledge
 from conversations.model import Attachment, Choice, Doc, Filling, Frame, Idle, Message, Offer, Prompt, Sheet, State
+from conversations.values import Remark
 
 PROMPTS_KEPT = 8
 """How many questions back a button still works. Older ones are told that the talk has moved on."""
@@ -92,8 +93,12 @@ def without_labels(prompt: Prompt) -> Prompt:
 
 
 class Guide(NamedTuple):
-    """A form and what stands round it: the raw answers it begins with, and what becomes of those that are sent."""
+    """A form and what stands round it: the raw answers it begins with, what becomes of those that are sent, what a free field may be
+    picked from besides being typed, and what is worth telling about a value in this conversation.
+    """
 
     form: Form
     begin: Callable[[Turn], dict[str, Any]]
     send: Callable[[Turn, Filling, dict[str, Any]], None]
+    known: Callable[[Turn, str], tuple[str, ...]] = lambda turn, field: ()
+    remarks: Callable[[Turn, str, Any], list[Remark]] = lambda turn, field, value: []

@@ -89,8 +89,11 @@ class Wording:
         lead: Doc = (),
         typed: Mapping[str, Any] | None = None,
         errors: Mapping[str, str] | None = None,
+        known: Mapping[str, Sequence[str]] | None = None,
     ) -> Sheet:
-        """The page that `focus` is on. `typed` stands in its inputs instead of answers, with `errors` beside them."""
+        """The page that `focus` is on. `typed` stands in its inputs instead of answers, with `errors` beside them. `known`: what a free
+        field may be picked from.
+        """
         pages = form.pages(answers)
         at = next((n for n, page in enumerate(pages) if any(field.name == focus for field in page)), len(pages) - 1)
         required = {field.name: must for field, must in form.outline(answers)}
@@ -102,11 +105,17 @@ class Wording:
             pages=len(pages),
             focus=focus,
             lead=lead,
-            inputs=tuple(self._input(field, answers, required[field.name], typed or {}, errors or {}) for field in pages[at]),
+            inputs=tuple(self._input(field, answers, required[field.name], typed or {}, errors or {}, known or {}) for field in pages[at]),
         )
 
     def _input(
-        self, field: Field, answers: Mapping[str, Any], required: bool, typed: Mapping[str, Any], errors: Mapping[str, str]
+        self,
+        field: Field,
+        answers: Mapping[str, Any],
+        required: bool,
+        typed: Mapping[str, Any],
+        errors: Mapping[str, str],
+        known: Mapping[str, Sequence[str]],
     ) -> Input:
         value = answers.get(field.name)
         attached = tuple(Attachment(**each) for each in value) if field.kind == "files" and value else ()
@@ -117,7 +126,7 @@ class Wording:
             label=self.label(field)[:LABEL_LIMIT],
             required=required,
             hint=self.knowledge.texts.label(field.ask.hint, self.locale) if field.ask.hint else "",
-            options=self.options(field) if field.kind == "one" else (),
+            options=self.options(field) if field.kind == "one" else tuple(Option(value, value) for value in known.get(field.name, ())),
             limit=field.limit,
             value=text if isinstance(text, str) else field.typed(value),
             files=attached,

@@ -74,7 +74,9 @@ class RequestAmendment(NamedTuple):
 
 
 class NewTicket(NamedTuple):
-    """`answers` and `files` are JSON. `due_at` is when the first reply was promised, None when nothing was."""
+    """`answers` and `files` are JSON. `due_at` is when the first reply was promised, None when nothing was. `proof` is by what it was
+    proven whose `account` (its number) it is, and when.
+    """
 
     key: str
     number: str
@@ -92,6 +94,9 @@ class NewTicket(NamedTuple):
     email: str
     state: str
     due_at: int | None
+    proof: str = ""
+    proved_at: int | None = None
+    account: str = ""
 
 
 class NewChange(NamedTuple):
@@ -127,11 +132,45 @@ class NewRating(NamedTuple):
     rating: int
 
 
+class NewCode(NamedTuple):
+    """A one-time code that was made for whoever reads the mail of `email`; it is sent and kept only if that is a registered address.
+
+    `id` is of the event that says what came of it. `letter` goes to the address `to` as outbox row (version, ord); with `to` empty no mail
+    is sent, and `way` says what becomes of the code: log, or nothing ("") when codes cannot be had here.
+    """
+
+    id: int
+    email: str
+    code_hash: str
+    way: str
+    version: int
+    ord: int
+    to: str
+    letter: str
+
+
+class CodeCheck(NamedTuple):
+    """A code that was given back, as it would be kept for `email`. What it proves counts until `until`."""
+
+    id: int
+    email: str
+    code_hash: str
+    until: int
+
+
+class Voucher(NamedTuple):
+    """The page the chat is on proved that the customer is who has the address `email`."""
+
+    id: int
+    email: str
+    until: int
+
+
 class Turn(NamedTuple):
     """What a claimed conversation has become: to be committed whole or not at all.
 
     `version` is the new version (the claim's plus one per event decided). `events` are (inbox id, version it made).
-    `timers` are (name, due_at), due_at None to cancel.
+    `timers` are (name, due_at), due_at None to cancel. `redactions` are (inbox id, what is kept in the place of its payload).
     """
 
     claim: Claim
@@ -147,6 +186,8 @@ class Turn(NamedTuple):
     changes: tuple[NewChange, ...] = ()
     entries: tuple[NewEntry, ...] = ()
     ratings: tuple[NewRating, ...] = ()
+    proofs: tuple[NewCode | CodeCheck | Voucher, ...] = ()
+    redactions: tuple[tuple[int, str], ...] = ()
 
 
 class Due(NamedTuple):
@@ -244,3 +285,42 @@ class Ticket(NamedTuple):
     resolved_at: int | None
     closed_at: int | None
     rating: int | None
+    proof: str
+    proved_at: int | None
+    account: str
+
+
+class Account(NamedTuple):
+    """A customer of the desk, as the billing panel knows them. `number` is the panel's; `locale` and `zone` are "" until chosen."""
+
+    id: int
+    number: str
+    name: str
+    locale: str
+    zone: str
+    created_at: int
+    updated_at: int
+
+
+class AccountAddress(NamedTuple):
+    """Where an account gets mail of one category: conversations.identity's REGISTERED or one of its CATEGORIES.
+
+    `verified_at` is None until a link that was mailed there was followed: nothing else may be sent there before.
+    """
+
+    account: int
+    category: str
+    email: str
+    verified_at: int | None
+    created_at: int
+
+
+class Service(NamedTuple):
+    """Something an account has ordered. `number` is its order's; `addresses` is JSON, its IP addresses as written in the import."""
+
+    account: int
+    number: str
+    name: str
+    kind: str
+    addresses: str
+    ended_at: int | None

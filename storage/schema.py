@@ -206,6 +206,9 @@ ticket = Table(
     Column("resolved_at", Int),
     Column("closed_at", Int),
     Column("rating", Small),  # 1 to 5, when the customer gave one
+    Column("proof", Text, nullable=False, server_default=text("''")),  # by what it was proven whose it is: code, token, or not at all
+    Column("proved_at", Int),
+    Column("account", Text, nullable=False, server_default=text("''")),  # its number, when that was proven
     PrimaryKeyConstraint("shard", "conversation", "key"),
     # Not unique: a number is 40 bits of a hash, and a ticket must never be lost for one that is like it.
     Index("ticket_number", "number"),
@@ -309,12 +312,14 @@ challenge = Table(
     Column("conversation", Int, nullable=False),
     Column("email", Text, nullable=False),
     Column("account", Int),  # None: nobody is registered there; the talk goes on as if a code had been sent
-    Column("code_hash", Text, nullable=False),
+    Column("code_hash", Text, nullable=False),  # "": none that counts any more
     Column("sends", Small, nullable=False),
     Column("attempts", Small, nullable=False),
     Column("created_at", Int, nullable=False),
     Column("expires_at", Int, nullable=False),
-    PrimaryKeyConstraint("shard", "conversation"),
+    # One row for each address that was tried in a conversation: what was sent is counted by conversation and by address.
+    PrimaryKeyConstraint("shard", "conversation", "email"),
+    Index("challenge_email", "email"),
     Index("challenge_expires", "expires_at"),
     **NARROW,
 )

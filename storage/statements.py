@@ -86,8 +86,8 @@ class Many:
         return conn.exec_driver_sql(self._sql, list(values)).rowcount if values else 0
 
 
-class Statements:
-    """The statements in one dialect."""
+class Builder:
+    """What statements are built with: the ways in which the two databases differ."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -98,15 +98,6 @@ class Statements:
         else:
             from sqlalchemy.dialects import postgresql as dialects  # type: ignore[no-redef]
         self._insert: Callable[[Table], Any] = dialects.insert
-        self._turns()
-        self._outbox()
-        self._timers()
-        self._transcript()
-        self._requests()
-        self._tickets()
-        self._sessions()
-
-    # --- what differs between the two ---
 
     def _given(self, **columns: TypeEngine[Any]) -> Subquery:
         """The rows of the JSON parameter as a table."""
@@ -128,6 +119,20 @@ class Statements:
 
     def _many(self, statement: Insert | Update | Delete, *names: str) -> Many:
         return Many(statement, self._dialect, *names)
+
+
+class Statements(Builder):
+    """The statements in one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        super().__init__(dialect)
+        self._turns()
+        self._outbox()
+        self._timers()
+        self._transcript()
+        self._requests()
+        self._tickets()
+        self._sessions()
 
     # --- turns ---
 
@@ -214,6 +219,10 @@ class Statements:
         self.finish_events = self._many(
             update(inbox).where(*_at(inbox, "shard", "conversation", "id"), _is(inbox.c.turn, 0)).values(turn=bindparam("made")),
             *("made", "at_shard", "at_conversation", "at_id"),
+        )
+        self.redact_events = self._many(
+            update(inbox).where(*_at(inbox, "shard", "conversation", "id")).values(payload=bindparam("to_payload")),
+            *("to_payload", "at_shard", "at_conversation", "at_id"),
         )
         self.drop_work = delete(work).where(self._listed(*key))
         self.release_work = (
@@ -451,7 +460,7 @@ class Statements:
                 outbox.c.ord,
             )
             .join(asked, (outbox.c.shard == asked.c.shard) & (outbox.c.conversation == asked.c.conversation))
-            # What went elsewhere (a copy by mail) is not of this chat. Addresses a conversation moved from are still its own.
+            # What went elsewhere (a copy by mail, a code that proves who reads that mail) is not of this chat. Addresses a conversation moved from are still its own.
             .join(own, (own.c.address == outbox.c.address) & (own.c.conversation == outbox.c.conversation))
             .where(
                 outbox.c.version >= asked.c.version,
@@ -505,6 +514,7 @@ class Statements:
             self._insert(ticket).on_conflict_do_nothing(index_elements=["shard", "conversation", "key"]),
             *("shard", "conversation", "key", "number", "form", "version", "department", "priority", "title", "text"),
             *("answers", "files", "locale", "topic", "name", "email", "state", "created_at", "updated_at", "due_at"),
+            *("proof", "proved_at", "account"),
         )
         self.lock_tickets = (
             select(*key, ticket.c.state, ticket.c.first_reply_at, ticket.c.resolved_at, ticket.c.closed_at, ticket.c.rating)

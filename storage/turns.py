@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from storage import statements
+from storage import proofs, statements
 from storage.rows import Claim, NewEvent, PendingEvent, StoredEvent, Turn
 from storage.schema import shard_of
 from storage.statements import DUE, EVENTS_PER_CLAIM, PARK_AFTER, rows
@@ -160,6 +160,7 @@ def _apply(conn: Connection, st: statements.Statements, turns: Sequence[Turn], n
             requests.append((shard, id, *request, now))
     st.advance(conn, states)
     st.finish_events(conn, events)
+    st.redact_events(conn, [(payload, *_by_key(turn), event) for turn in turns for event, payload in turn.redactions])
     st.add_messages(conn, messages)
     st.set_timer(conn, set_timers)
     st.cancel_timer(conn, cancelled)
@@ -168,6 +169,8 @@ def _apply(conn: Connection, st: statements.Statements, turns: Sequence[Turn], n
         _amend(conn, st, turns)
     if any(turn.tickets or turn.changes or turn.entries or turn.ratings for turn in turns):
         _follow(conn, st, turns, now)
+    if any(turn.proofs for turn in turns):
+        proofs.follow(conn, turns, now)
 
 
 def _amend(conn: Connection, st: statements.Statements, turns: Sequence[Turn]) -> None:
@@ -184,7 +187,7 @@ def _amend(conn: Connection, st: statements.Statements, turns: Sequence[Turn]) -
 
 def _follow(conn: Connection, st: statements.Statements, turns: Sequence[Turn], now: int) -> None:
     """Open tickets, and carry on those there are: each change is made only from the state it was meant for."""
-    st.add_tickets(conn, [(*_by_key(turn), *ticket[:-1], now, now, ticket.due_at) for turn in turns for ticket in turn.tickets])
+    st.add_tickets(conn, [(*_by_key(turn), *ticket[:-4], now, now, *ticket[-4:]) for turn in turns for ticket in turn.tickets])
     keys: set[tuple[int, int, str]] = set()
     for turn in turns:
         named = [
@@ -243,7 +246,8 @@ def _let_go(conn: Connection, st: statements.Statements, turns: Sequence[Turn], 
     through: list[Key] = []
     more: list[Key] = []
     for turn in turns:
-        nothing_left = gens[turn.claim.conversation] == turn.claim.gen and len(turn.events) == len(turn.claim.events)
+        seen_all = gens[turn.claim.conversation] == turn.claim.gen and len(turn.events) == len(turn.claim.events)
+        nothing_left = seen_all and not turn.proofs  # what came of those is an event already
         (through if nothing_left else more).append(_by_key(turn))
     if through:
         conn.execute(st.drop_work, rows(through))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from conversations.effects import CountOutcome
-from conversations.flows import contact, form, menu
+from conversations.flows import contact, form, menu, proof
 from conversations.flows.menu import ways_out
 from conversations.knowledge import Topic
-from conversations.model import Contact, Doc, Filling, Offer
+from conversations.model import Contact, Doc, Filling, Offer, Proving
 from conversations.turn import Turn
 
 QUESTION_KEPT = 500
@@ -56,6 +56,9 @@ def give(turn: Turn, topic: Topic) -> None:
                 # A question in the middle is answered, and then we go on where we were.
                 turn.say(words)
                 contact.ask_again(turn, turn.frame)
+            elif isinstance(turn.frame, Proving):
+                turn.say(words)
+                proof.ask_again(turn, turn.frame)
             elif isinstance(turn.frame, Filling):
                 turn.say(words)
             else:

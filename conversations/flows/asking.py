@@ -91,7 +91,8 @@ class Asking:
         progress = (Bold((Text(f"{at + 1}/{len(outline)}"),)), Text(" · "))
         doc = (*lead, *errors, *current, *_prefixed(progress, self.wording.question(field)))
         beside = {each: plain(problem) for each, problem in problems.items()}
-        sheet = self.wording.sheet(self.form, self.filling.key, answers, name, lead, typed, beside)
+        known = {each.name: picks for each in self.form.fields if (picks := self.guide.known(turn, each.name))}
+        sheet = self.wording.sheet(self.form, self.filling.key, answers, name, lead, typed, beside, known)
         readings = wrong[name].readings if wrong and name in wrong else ()
         turn.say(doc, (*self.answers_offered(field, readings), *self.asides(field, required, at, value)), sheet, self.filling.key)
 
@@ -106,12 +107,13 @@ class Asking:
             excerpt = self.filling.held[:EXCERPT] + ("…" if len(self.filling.held) > EXCERPT else "")
             held = (Offer(self.turn.knowledge.texts.label("form.use", self.turn.locale, typed=excerpt)[:LABEL_LIMIT], "form", "use"),)
         options = self.wording.options(field) if field.kind == "one" else ()
+        known = tuple(Offer(value[:LABEL_LIMIT], "field", f"{field.name}={value}") for value in self.guide.known(self.turn, field.name))
         instead: tuple[Offer, ...] = ()
         if field.ask.instead:
             phrase, other, value = field.ask.instead
             instead = (Offer(self.turn.knowledge.texts.label(phrase, self.turn.locale)[:LABEL_LIMIT], "field", f"{other}={value}"),)
         chosen = tuple(Offer(option.label[:LABEL_LIMIT], "field", f"{field.name}={option.value}") for option in options)
-        return (*held, *chosen, *instead)
+        return (*held, *chosen, *known, *instead)
 
     def asides(self, field: Field, required: bool, at: int, value: Any) -> tuple[Offer, ...]:
         turn = self.turn
@@ -175,7 +177,7 @@ class Asking:
                 continue
             if field.ask.shown:
                 doc += self.turn.phrase("form.noted", label=self.wording.label(field), value=self.wording.shown(field, value))
-            for remark in merged.remarks.get(name, ()):
+            for remark in (*merged.remarks.get(name, ()), *self.guide.remarks(self.turn, name, value)):
                 doc += self.told(remark)
         return doc
 

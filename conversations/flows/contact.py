@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from conversations.effects import AmendRequest, CountOutcome, RecordRequest, SetTimer
 from conversations.flows.stack import CONTACT_TIMER, leave
 from conversations.identity import EMAIL
-from conversations.model import Contact, Doc, Offer
+from conversations.model import Contact, Doc, Offer, Proving
 from conversations.turn import Turn
 
 PATIENCE_MS = 15 * 60 * 1000
@@ -37,6 +37,8 @@ def begin(turn: Turn, lead: Doc = ()) -> None:
         # Pressed twice, or said again while we wait: one request, not two.
         turn.say(turn.phrase("contact.already", number=frame.number), offers(turn))
         return
+    if isinstance(frame, Proving):
+        leave(turn)
     state = turn.state
     key, number = f"{turn.event.seq}.{state.turns}", number_of(turn.event.seq)
     turn.do(CountOutcome("person", state.topic))

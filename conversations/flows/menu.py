@@ -26,7 +26,8 @@ def greet(turn: Turn, lead: Doc = ()) -> None:
 def menu_offers(turn: Turn) -> tuple[Offer, ...]:
     """The desk's menu, and what every menu must lead to even if the desk forgot it: a ticket, a person, another language.
 
-    A form that was put aside comes first; who has tickets finds them. While one is under way there is no menu: its own question follows.
+    A form that was put aside comes first; who has tickets finds them, and who proved an account its services. While a form is under way
+    there is no menu: its own question follows.
     """
     if isinstance(turn.frame, Filling):
         return ()
@@ -35,8 +36,9 @@ def menu_offers(turn: Turn) -> tuple[Offer, ...]:
     flows = {turn.knowledge.topics[topic].flow for topic in topics}
     ways = tuple(turn.offer(f"choice.{flow}", flow) for flow in ("ticket", "person") if flow not in flows)
     mine = (turn.offer("choice.tickets", "tickets"),) if turn.state.tickets else ()
+    own = (turn.offer("choice.services", "services"),) if turn.state.proof else ()
     language = (turn.offer("choice.language", "language"),) if len(turn.knowledge.desk.locales) > 1 else ()
-    return (*resume, *(turn.topic_offer(topic) for topic in topics), *ways, *mine, *language)
+    return (*resume, *(turn.topic_offer(topic) for topic in topics), *ways, *mine, *own, *language)
 
 
 def explain(turn: Turn, lead: Doc = ()) -> None:

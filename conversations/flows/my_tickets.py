@@ -9,10 +9,22 @@ from msgspec.structs import replace
 from conversations import tickets
 from conversations.effects import AddToTicket, CancelTimer, ChangeTicket, RateTicket, SetTimer
 from conversations.events import TicketChanged, TicketReplied, TimerFired
-from conversations.flows import contact, copies, menu
+from conversations.flows import contact, copies, menu, proof
 from conversations.flows.copies import written
 from conversations.flows.stack import put_aside
-from conversations.model import Attachment, Bold, Bullets, Contact, Doc, Filling, Offer, OwnTicket, Replying, Text
+from conversations.model import (
+    Attachment,
+    Bold,
+    Bullets,
+    Contact,
+    Doc,
+    Filling,
+    Offer,
+    OwnTicket,
+    Proving,
+    Replying,
+    Text,
+)
 from conversations.moments import DAY, MINUTE, Moment, shown
 from conversations.texts import fold, folded_words
 from conversations.turn import LABEL_LIMIT, Turn
@@ -145,9 +157,9 @@ def tell(turn: Turn, own: OwnTicket, doc: Doc, files: tuple[Attachment, ...] = (
     if isinstance(turn.frame, Filling):
         turn.say(doc, files=files)  # the form's own question follows
         return
-    if isinstance(turn.frame, Contact):
-        turn.say(doc, files=files)
-        contact.ask_again(turn, turn.frame)
+    if isinstance(turn.frame, Contact | Proving):
+        # What is typed next may be a code: it must not become the reply to a ticket.
+        tell_in_between(turn, doc, files)
         return
     stop(turn)
     if own.state != "merged":
@@ -266,17 +278,19 @@ def closed(turn: Turn, own: OwnTicket) -> None:
     """Say that it is closed and ask, once, how it went: one tap."""
     stop(turn)
     doc = turn.phrase("ticket.now_closed", number=own.number, title=own.title)
-    if own.rating or isinstance(turn.frame, Filling | Contact):
+    if own.rating or isinstance(turn.frame, Filling | Contact | Proving):
         tell_in_between(turn, doc)
         return
     rating = tuple(turn.offer("ticket.rate." + str(n), "rate", f"{own.key}={n}") for n in RATINGS)
     turn.say((*doc, *turn.phrase("ticket.ask_rating")), (*rating, turn.offer("ticket.reopen", "ticket_reopen", own.key, aside=True)))
 
 
-def tell_in_between(turn: Turn, doc: Doc) -> None:
-    turn.say(doc)
+def tell_in_between(turn: Turn, doc: Doc, files: tuple[Attachment, ...] = ()) -> None:
+    turn.say(doc, files=files)
     if isinstance(turn.frame, Contact):
         contact.ask_again(turn, turn.frame)
+    if isinstance(turn.frame, Proving):
+        proof.ask_again(turn, turn.frame)
 
 
 def ways(turn: Turn, own: OwnTicket) -> tuple[Offer, ...]:

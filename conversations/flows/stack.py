@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from conversations.effects import CancelTimer
-from conversations.model import Contact, Filling, Idle, Replying
+from conversations.model import Contact, Filling, Idle, Proving, Replying
 from conversations.turn import Turn
 
 CONTACT_TIMER = "contact"
 
 
 def leave(turn: Turn) -> None:
-    """Stop waiting for an address or for a reply to a ticket; what was recorded stays."""
-    if isinstance(turn.frame, Replying):
+    """Stop waiting for an address, a code or a reply to a ticket; what was recorded stays."""
+    if isinstance(turn.frame, Replying | Proving):
         turn.pop()
     if isinstance(turn.frame, Contact):
         turn.pop()

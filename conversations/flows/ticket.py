@@ -10,6 +10,7 @@ from annotated_types import MaxLen
 from msgspec import to_builtins
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo
 
+from conversations import ownership
 from conversations.assets import find_assets, read_assets
 from conversations.assets import remarks as asset_remarks
 from conversations.diagnostics import recognise
@@ -31,8 +32,15 @@ SUBSTANCE = 15
 """Characters from which what was said before is worth being the description."""
 
 TITLE_LIMIT = 80
+SERVICE_LIMIT = 120
 
-PHRASES: Mapping[str, frozenset[str]] = {"email.unclear": frozenset({"typed"})}
+SERVICES_OFFERED = 10
+
+PHRASES: Mapping[str, frozenset[str]] = {
+    "email.unclear": frozenset({"typed"}),
+    "ticket.not_own": frozenset({"assets"}),
+    "ticket.team_checks": frozenset(),
+}
 
 
 def read_email(text: str, occasion: Occasion) -> str:
@@ -133,7 +141,9 @@ class Ticket(BaseModel):
             found=lambda said, occasion: find_assets(said) or None,
         ),
     ] = None
-    service: Annotated[str | None, MaxLen(120), Ask("ticket.service", when=TECHNICAL, required=HIGH, hint="ticket.service.hint")] = None
+    service: Annotated[
+        str | None, MaxLen(SERVICE_LIMIT), Ask("ticket.service", when=TECHNICAL, required=HIGH, hint="ticket.service.hint")
+    ] = None
     since: Annotated[
         Instant | None,
         Ask(
@@ -187,6 +197,26 @@ def begin(turn: Turn) -> dict[str, Any]:
     return known
 
 
+def known(turn: Turn, field: str) -> tuple[str, ...]:
+    """Whose account is proven picks the service from its own."""
+    proof = ownership.proven(turn.state, turn.event.at)
+    if field != "service" or proof is None:
+        return ()
+    names = dict.fromkeys(service.name or f"#{service.number.lstrip('#')}" for service in proof.services)
+    return tuple(name[:SERVICE_LIMIT] for name in names)[:SERVICES_OFFERED]
+
+
+def remarks(turn: Turn, field: str, value: Any) -> list[Remark]:
+    """What the account has to do with a value: it is taken in any case, for who is in trouble must not be kept waiting."""
+    state, at = turn.state, turn.event.at
+    if field == "reboot" and value == "yes" and not ownership.allows(state, "reboot", at, turn.knowledge.desk.facts):
+        return [Remark("ticket.team_checks")]
+    proof = ownership.proven(state, at)
+    if field == "assets" and proof is not None and (others := ownership.foreign(value, proof)):
+        return [Remark("ticket.not_own", {"assets": ", ".join(others[:5])})]
+    return []
+
+
 def send(turn: Turn, filling: Filling, answers: dict[str, Any]) -> None:
     """Open the ticket and say what happens next. The draft's key is the ticket's, so that it opens once however often it is sent."""
     state = turn.state
@@ -196,6 +226,7 @@ def send(turn: Turn, filling: Filling, answers: dict[str, Any]) -> None:
     due = turn.event.at + minutes * MINUTE
     subject = title(turn, answers)
     email = state.email or answers.get("email", "")
+    proof = ownership.proven(state, turn.event.at)
     turn.do(CountOutcome("ticket", state.topic))
     turn.do(
         OpenTicket(
@@ -214,6 +245,9 @@ def send(turn: Turn, filling: Filling, answers: dict[str, Any]) -> None:
             topic=state.topic,
             name=state.name,
             email=email,
+            proof=proof.how if proof else "",
+            proved_at=proof.at if proof else 0,
+            account=proof.number if proof else "",
         )
     )
     turn.remember(ticket=filling.key, ticket_number=filling.number, question="", asked_at=0, topic="", files=(), misses=0)
@@ -238,4 +272,4 @@ def title(turn: Turn, answers: Mapping[str, Any]) -> str:
     return f"{begins} · {about}" if about and about not in begins else begins
 
 
-GUIDE = Guide(FORM, begin, send)
+GUIDE = Guide(FORM, begin, send, known, remarks)

@@ -7,13 +7,14 @@ import contextlib
 import resource
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from adapters.base import NotStored
-from conversations.events import CommandGiven, Event, FormAnswered, Inbound, MessageReceived, decoder
-from conversations.model import Address, Attachment
+from conversations.events import OURS, CommandGiven, Event, FormAnswered, Inbound, MessageReceived, decoder
+from conversations.model import Address, Attachment, OwnTicket
 from storage.engines import Database
 from tests.bot.rig import rig
 
@@ -123,3 +124,16 @@ async def test_what_is_kept_of_a_form_or_a_caption_holds_no_secret(database: Dat
         assert (files.masked, files.files[0].id) == (("password",), "f1")
         assert isinstance(command, CommandGiven)
         assert plain == sent[3]
+
+
+@pytest.mark.parametrize("kind", OURS)
+async def test_what_only_the_desk_may_say_is_taken_from_no_platform(kind: type[Event], database: Database) -> None:
+    given: dict[str, Any] = {
+        "ticket": OwnTicket("k", "N", "T"), "text": "x", "state": "closed", "name": "x", "due_at": 1, "email": "ana@example.com",
+        "account": 1, "number": "C-1", "how": "code", "until": 2**62, "reason": "wrong",
+    }  # fmt: skip
+    event = kind(**{name: given[name] for name in kind.__struct_fields__ if name in given})
+    async with rig(database, start=False) as here:
+        with pytest.raises(ValueError, match="does not come from a platform"):
+            await here.pipeline.intake.accept(Inbound(Address("test", "desk", "eve"), "k", event))
+    assert await stored(database) == 0

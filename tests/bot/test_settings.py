@@ -145,3 +145,16 @@ def test_every_variable_has_a_plain_name() -> None:
     names = [name for name, _ in variables()]
     assert len(names) == len(set(names))
     assert all(name.isupper() and name.startswith("RELEVO_") for name in names)
+
+
+def test_a_desk_that_anybody_else_may_reach_is_not_just_tried_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().tried_out
+    for name, value in {
+        "RELEVO_HTTP__HOST": "0.0.0.0",
+        "RELEVO_HTTP__PUBLIC_URL": "https://chat.example.com",
+        "RELEVO_HTTP__TRUSTED_PROXIES": "127.0.0.1/32",
+        "RELEVO_WEBCHAT__ALLOWED_ORIGINS": "https://www.example.com",
+    }.items():
+        monkeypatch.setenv(name, value)
+        assert not load().tried_out, name
+        monkeypatch.delenv(name)

@@ -16,6 +16,7 @@ from storage import sessions, timers, transcript, turns
 from storage.engines import Database, Rejected, Unavailable
 from storage.rows import Entry, Session
 from tests.contracts.store_outbox import OutboxContract
+from tests.contracts.store_people import PeopleContract, ProofsContract
 from tests.contracts.store_rows import ADDRESS, NOW, StoreSteps, event, new_id, outcome, together, turn
 from tests.contracts.store_tickets import TicketsContract
 from tests.contracts.store_turns import TurnsContract
@@ -246,5 +247,15 @@ class UnitsContract(StoreSteps):
         await database.close()
 
 
-class StoreContract(TurnsContract, TicketsContract, OutboxContract, TimersContract, TranscriptContract, SessionsContract, UnitsContract):
+class StoreContract(
+    TurnsContract,
+    TicketsContract,
+    PeopleContract,
+    ProofsContract,
+    OutboxContract,
+    TimersContract,
+    TranscriptContract,
+    SessionsContract,
+    UnitsContract,
+):
     """All of it."""

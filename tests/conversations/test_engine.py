@@ -11,21 +11,25 @@ from hypothesis import strategies as st
 
 from bot.knowledge import load_knowledge
 from conversations import engine, events
-from conversations.effects import AmendRequest, CancelTimer, Effect, RecordRequest, Say, SetTimer
+from conversations.effects import AmendRequest, CancelTimer, CheckCode, Effect, RecordRequest, Say, SendCode, SetTimer
 from conversations.engine import decide
 from conversations.events import (
     ChoicePressed,
+    CodeSent,
     CommandGiven,
     CustomerIdentified,
     Event,
     MessageReceived,
+    ProofEnded,
+    ProofFailed,
+    ProofGiven,
     Started,
     TimerFired,
 )
 from conversations.flows.contact import TIMER, number_of
 from conversations.identity import EMAIL
 from conversations.knowledge import Knowledge
-from conversations.model import Contact, State
+from conversations.model import Contact, OwnService, State
 
 CONTENT = Path(__file__).parents[2] / "content" / "introserv"
 
@@ -49,6 +53,9 @@ said = st.one_of(
             "no",
             "1",
             "99",
+            "123456",
+            "my services",
+            "cancel",
             "٣",
             "English",
             "Seguir sin correo",
@@ -63,10 +70,23 @@ anything: st.SearchStrategy[Event] = st.one_of(
     st.builds(ChoicePressed, key=keys),
     st.builds(
         CommandGiven,
-        name=st.sampled_from(["start", "menu", "help", "language", "person", "ticket", "???"]),
+        name=st.sampled_from(["start", "menu", "help", "language", "person", "ticket", "services", "???"]),
         argument=st.sampled_from(["", "en", "es", "xx"]),
     ),
     st.builds(CustomerIdentified, subject=st.just("c1"), email=st.sampled_from(["", "c@example.com"])),
+    st.builds(CodeSent, email=st.just("ana@empresa.com"), left=st.integers(0, 2)),
+    st.builds(ProofFailed, email=st.just("ana@empresa.com"), reason=st.sampled_from(["wrong", "expired", "too_many", "unavailable"])),
+    st.builds(ProofEnded, email=st.just("ana@empresa.com")),
+    st.builds(
+        ProofGiven,
+        account=st.just(1),
+        number=st.just("C-1"),
+        name=st.sampled_from(["", "Ana"]),
+        email=st.just("ana@empresa.com"),
+        how=st.sampled_from(["code", "token"]),
+        until=st.just(10_000),
+        services=st.just((OwnService("1", "web-1"),)),
+    ),
     st.builds(TimerFired, name=st.sampled_from([TIMER, "other"]), due_at=st.just(1)),
 )
 
@@ -106,7 +126,8 @@ def test_whatever_a_customer_does_is_answered_and_choices_are_within_every_platf
     for event, (_, effects) in zip(sequence, play(sequence, knowledge), strict=True):
         messages = [effect.message for effect in effects if isinstance(effect, Say)]
         if isinstance(event, Started | MessageReceived | ChoicePressed | CommandGiven):
-            assert messages, f"silence after {event}"
+            # What comes of a code is told with the event that says so.
+            assert messages or any(isinstance(effect, SendCode | CheckCode) for effect in effects), f"silence after {event}"
         assert len({choice.key for message in messages for choice in message.choices}) == sum(len(m.choices) for m in messages)
         for message in messages:
             assert message.doc

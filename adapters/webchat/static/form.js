@@ -161,6 +161,9 @@ export default (chat, h, blocks) => {
         ? h("select", { id, required: !!input.required, "aria-describedby": described }, h("option", { value: "" }, say("choose")), ...input.options.map((option) => h("option", { value: option.value }, option.label)))
         : input.kind === "lines" ? h("textarea", { ...props, rows: 4 }) : h("input", { type: input.secret ? "password" : "text", ...props, autocomplete: "off" });
       if (input.kind === "one") control.value = start ?? input.value ?? "";
+      // What may be picked instead of typed; any other text will do as well.
+      const known = input.kind === "line" && input.options?.length ? h("datalist", { id: `${id}l` }, ...input.options.map((option) => h("option", { value: option.value }))) : "";
+      if (known) control.setAttribute("list", `${id}l`);
       const left = () => (limit ? limit - [...control.value.trim()].length : Infinity);
       const watch = () => {
         const rest = left();
@@ -172,7 +175,7 @@ export default (chat, h, blocks) => {
       parts.marked = control;
       parts.value = () => control.value;
       parts.fault = () => (left() < 0 ? say("over", -left()) : input.required && !control.value.trim() ? say(input.kind === "one" ? "pick" : "needed") : "");
-      parts.box = h("div", { className: "i" }, h("label", { htmlFor: id }, input.label, ...mark()), hint, control, room, error);
+      parts.box = h("div", { className: "i" }, h("label", { htmlFor: id }, input.label, ...mark()), hint, control, known, room, error);
     }
     if (input.error) tell(input.error);
     return Object.assign(parts, { tell });

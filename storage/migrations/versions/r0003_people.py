@@ -15,6 +15,9 @@ NAMED = "email <> ''"
 
 def upgrade() -> None:
     op.create_index("ticket_email", "ticket", ["email"], sqlite_where=sa.text(NAMED), postgresql_where=sa.text(NAMED))
+    op.add_column("ticket", sa.Column("proof", sa.Text(), nullable=False, server_default=sa.text("''")))
+    op.add_column("ticket", sa.Column("proved_at", INT, nullable=True))
+    op.add_column("ticket", sa.Column("account", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.create_table(
         "account",
         sa.Column("id", INT, nullable=False),
@@ -75,10 +78,11 @@ def upgrade() -> None:
         sa.Column("attempts", SMALL, nullable=False),
         sa.Column("created_at", INT, nullable=False),
         sa.Column("expires_at", INT, nullable=False),
-        sa.PrimaryKeyConstraint("shard", "conversation", name="challenge_pkey"),
+        sa.PrimaryKeyConstraint("shard", "conversation", "email", name="challenge_pkey"),
         sqlite_strict=True,
         sqlite_with_rowid=False,
     )
+    op.create_index("challenge_email", "challenge", ["email"])
     op.create_index("challenge_expires", "challenge", ["expires_at"])
     op.create_table(
         "area_link",

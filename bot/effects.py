@@ -1,0 +1,172 @@
+"""What a turn is to do, as rows for the tables: the effects of one claim's events, sorted by where they go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import msgspec
+from msgspec.structs import replace
+
+from bot.clock import Ids
+from bot.codes import Codes
+from conversations.effects import (
+    AddToTicket,
+    AmendRequest,
+    CancelTimer,
+    ChangeTicket,
+    CheckCode,
+    CountOutcome,
+    Effect,
+    Mail,
+    OpenTicket,
+    RateTicket,
+    Recognise,
+    RecordRequest,
+    Redact,
+    Say,
+    SendCode,
+    SetTimer,
+)
+from conversations.events import Event, MessageReceived, encoder
+from conversations.flows import proof
+from conversations.knowledge import Knowledge
+from conversations.model import Address
+from storage.rows import (
+    Claim,
+    CodeCheck,
+    NewChange,
+    NewCode,
+    NewEntry,
+    NewMessage,
+    NewRating,
+    NewRequest,
+    NewTicket,
+    RequestAmendment,
+    Voucher,
+)
+
+INTERACTIVE = 0
+"""The priority of a reply; what is sent to people who are not waiting has a larger number and is overtaken by it."""
+
+_encoder = msgspec.json.Encoder()
+
+
+class Effects:
+    """The effects of one claim's events, sorted by the table they go to.
+
+    `place` is the platform they happened on. `mail_account` is whose mail is sent; empty where the desk sends none. `ids` are for the
+    events that say what came of a proof.
+    """
+
+    def __init__(self, claim: Claim, knowledge: Knowledge, mail_account: str, codes: Codes, ids: Ids) -> None:
+        self.place = claim.address.partition(":")[0]
+        self.mail_account = mail_account
+        self._conversation = claim.conversation
+        self._knowledge = knowledge
+        self._codes = codes
+        self._ids = ids
+        self.messages: list[NewMessage] = []
+        # By name: within one transaction only the last word on a timer counts.
+        self.timers: dict[str, int | None] = {}
+        self.requests: list[NewRequest] = []
+        self.amendments: list[RequestAmendment] = []
+        self.tickets: list[NewTicket] = []
+        self.changes: list[NewChange] = []
+        self.entries: list[NewEntry] = []
+        self.ratings: list[NewRating] = []
+        self.outcomes: list[tuple[str, str]] = []
+        self.proofs: list[NewCode | CodeCheck | Voucher] = []
+        self.redactions: list[tuple[int, str]] = []
+        # Codes that nobody mails, by the place of their step: told to the log once they are kept.
+        self.unmailed: list[tuple[NewCode, str]] = []
+
+    def apply(self, version: int, effects: Iterable[Effect], event: Event, locale: str) -> None:
+        """Those of `event`; `locale` is the language of the conversation after it."""
+        id, at = event.seq, event.at
+        ord = 0
+        for effect in effects:
+            match effect:
+                case Say(message):
+                    self.messages.append(NewMessage(version, ord, _encoder.encode(message).decode(), INTERACTIVE))
+                    ord += 1
+                case Mail(email, message):
+                    if self.mail_account:
+                        to = str(Address("email", self.mail_account, email))
+                        self.messages.append(NewMessage(version, ord, _encoder.encode(message).decode(), INTERACTIVE, to))
+                        ord += 1
+                case SetTimer(name, due_at):
+                    self.timers[name] = due_at
+                case CancelTimer(name):
+                    self.timers[name] = None
+                case RecordRequest(key, number, kind, locale, text, topic, name, email):
+                    self.requests.append(NewRequest(key, number, kind, locale, _storable(text), topic, _storable(name), _storable(email)))
+                case OpenTicket():
+                    self.tickets.append(_opened(effect))
+                    self.changes.append(NewChange(effect.key, 0, "customer", self.place, "", "new", "", at))
+                case ChangeTicket(key, before, state, who, place, note):
+                    self.changes.append(NewChange(key, id, _storable(who), place or self.place, before, state, _storable(note), at))
+                case AddToTicket(key, author, text, name, files):
+                    self.entries.append(NewEntry(key, id, author, _storable(name), _storable(text), _json(files), at))
+                case RateTicket(key, rating):
+                    self.ratings.append(NewRating(key, rating))
+                case AmendRequest(key, email, text):
+                    self.amendments.append(RequestAmendment(key, _storable(email), _storable(text)))
+                case SendCode(email):
+                    self._send_code(email, version, ord, locale)
+                    ord += 1
+                case CheckCode(email, code, until):
+                    digest = self._codes.digest(self._conversation, email, code)
+                    self.proofs.append(CodeCheck(self._ids.new(), email, digest, until))
+                case Recognise(email, until):
+                    self.proofs.append(Voucher(self._ids.new(), email, until))
+                case Redact(text):
+                    if isinstance(event, MessageReceived):
+                        self.redactions.append((id, encoder.encode(replace(event, seq=0, at=0, text=text)).decode()))
+                case CountOutcome(outcome, topic):
+                    self.outcomes.append((outcome, topic))
+                case _:
+                    assert_never(effect)
+
+    def _send_code(self, email: str, version: int, ord: int, locale: str) -> None:
+        code, by_mail = self._codes.new(), bool(self.mail_account)
+        way = "mail" if by_mail else "log" if self._knowledge.codes == "log" else ""
+        to = str(Address("email", self.mail_account, email)) if by_mail else ""
+        letter = _json(proof.letter(self._knowledge, locale, code)) if by_mail else ""
+        new = NewCode(self._ids.new(), email, self._codes.digest(self._conversation, email, code), way, version, ord, to, letter)
+        self.proofs.append(new)
+        if way == "log":
+            self.unmailed.append((new, code))
+
+
+def _opened(effect: OpenTicket) -> NewTicket:
+    return NewTicket(
+        effect.key,
+        effect.number,
+        effect.form,
+        effect.version,
+        effect.department,
+        effect.priority,
+        _storable(effect.title),
+        _storable(effect.text),
+        _json(effect.answers),
+        _json(effect.files),
+        effect.locale,
+        effect.topic,
+        _storable(effect.name),
+        _storable(effect.email),
+        "new",
+        effect.due_at or None,
+        effect.proof,
+        effect.proved_at or None,
+        _storable(effect.account),
+    )
+
+
+def _json(value: object) -> str:
+    return _encoder.encode(value).decode()
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL has no NUL in text. Payloads are JSON, where it is escaped; these are plain columns.
+    return text.replace("\x00", "")
