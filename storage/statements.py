@@ -460,7 +460,8 @@ class Statements(Builder):
                 outbox.c.ord,
             )
             .join(asked, (outbox.c.shard == asked.c.shard) & (outbox.c.conversation == asked.c.conversation))
-            # What went elsewhere (a copy by mail, a code that proves who reads that mail) is not of this chat. Addresses a conversation moved from are still its own.
+            # What went elsewhere is not of this chat: a copy by mail, or a code that proves who reads that mail. Addresses a conversation
+            # moved from are still its own.
             .join(own, (own.c.address == outbox.c.address) & (own.c.conversation == outbox.c.conversation))
             .where(
                 outbox.c.version >= asked.c.version,
