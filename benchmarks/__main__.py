@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import answers, process, turns
+from benchmarks import answers, process, turns, uploads
 
 FIGURES = Path("var") / "bench.json"
 
@@ -21,6 +21,9 @@ WORDS = {
     "turn_alone_rate": "turns a second, one customer",
     "turn_alone_p50_ms": "message to delivery, p50 ms, one customer",
     "turn_alone_p99_ms": "… p99 ms",
+    "form_turn_cpu_ms": "CPU ms of a durable turn of the ticket form, 100 customers at once",
+    "form_answer_cpu_ms": "… of an answer turn beside it",
+    "form_turn_ratio": "the form's turn ÷ the answer turn, in the same run",
     "answer_p50_ms": "an answer at the desk's size, p50 ms",
     "answer_p99_ms": "… p99 ms",
     "answer_3000_p50_ms": "an answer at 3,000 phrases, p50 ms",
@@ -30,6 +33,10 @@ WORDS = {
     "rss_idle_mb": "memory when idle, MB",
     "rss_load_mb": "memory with 10,000 open conversations and 200 busy sockets, MB",
     "web_conversation_rate": "live chats opened, asked in and answered a second",
+    "upload_reply_max_ms": "longest delay of a reply while five files of 20 MB are sent at once, ms",
+    "upload_reply_p99_ms": "… p99 ms",
+    "upload_quiet_max_ms": "longest delay of a reply before that, ms",
+    "upload_s": "seconds until the five files are kept",
     "widget_gz_bytes": "the widget, bytes (gzip)",
 }
 
@@ -37,7 +44,7 @@ WORDS = {
 def main() -> None:
     out = sys.stdout
     figures: dict[str, float] = {}
-    for run in (turns.run, answers.run, process.run):
+    for run in (turns.run, answers.run, process.run, uploads.run):
         found = run()
         for name, value in found.items():
             shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"

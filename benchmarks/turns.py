@@ -1,11 +1,13 @@
 """A durable turn, from receipt to delivery: its CPU time, its rate and its latency, beside a floor written with bare sqlite3.
 
-Run as a program it is the measured process: `python -m benchmarks.turns FOLDER CUSTOMERS TURNS` prints one JSON object.
+Run as a program it is the measured process: `python -m benchmarks.turns FOLDER CUSTOMERS TURNS converse` (or ROUNDS and fill) prints one
+JSON object.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sqlite3
 import subprocess
@@ -14,10 +16,13 @@ import tempfile
 import time
 from itertools import cycle
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import bot  # noqa: F401  (before anything loads NumPy: it settles how many threads there are)
 from adapters.memory import Memory, Sent
+from conversations.events import CommandGiven, Event, Inbound, MessageReceived
+from conversations.model import Address
 
 WARM_UP = 3
 """Turns of each customer before the measurement: the first one begins the conversation."""
@@ -34,50 +39,77 @@ SAID = (
     "gracias",
 )
 
+FILLED = (
+    *("technical", "alta", "unreachable", "loss", "192.0.2.10, 2001:db8::7", "Servidor web 3", "ayer 14:05", "yes", "several"),
+    *("Valencia, por fibra", "firewall", "64 bytes from 192.0.2.10: icmp_seq=1 ttl=54 time=9.81 ms", "ask_first"),
+    *("Pierde paquetes a ratos desde ayer.", "omitir", "ana@example.com", "enviar"),
+)
+"""The answers to the ticket's questions, in their order: the critical incident, which asks most."""
+
 FLOOR_BATCH = 64
 
 
+class Desk:
+    """A desk in this process, with every file that a real message goes through. `tell` returns when the reply is delivered."""
+
+    def __init__(self, database: Any, pipeline: Any, supervisor: Any, waiting: dict[str, asyncio.Future[None]]) -> None:
+        self._database = database
+        self._pipeline = pipeline
+        self._supervisor = supervisor
+        self._waiting = waiting
+
+    @classmethod
+    async def open(cls, folder: Path) -> Desk:
+        from bot import memory
+        from bot.clock import Clock, Ids
+        from bot.knowledge import load_knowledge
+        from bot.pipeline import Pipeline
+        from bot.settings import BESIDE_THE_CODE
+        from bot.supervision import Supervisor
+        from bot.telemetry import Metrics, configure
+        from conversations.engine import decide
+        from storage import migrate
+        from storage.engines import open_database
+
+        url = f"sqlite:///{folder / 'bench.db'}"
+        await asyncio.to_thread(migrate.upgrade, url)
+        database = open_database(url)
+        knowledge = load_knowledge(BESIDE_THE_CODE / "content" / "introserv", folder)
+        waiting: dict[str, asyncio.Future[None]] = {}
+
+        def show(sent: Sent) -> None:
+            if sent.key.endswith(".0.0") and (reply := waiting.pop(sent.chat, None)) is not None:
+                reply.set_result(None)
+
+        clock, metrics, log = Clock(), Metrics(), configure("error", "json")
+        supervisor = Supervisor(clock, metrics, log)
+        pipeline = Pipeline(database, [Memory(sink=show)], decide, lambda: knowledge, clock, Ids(clock), metrics, log)
+        pipeline.start(supervisor)
+        memory.settle()
+        return cls(database, pipeline, supervisor, waiting)
+
+    async def tell(self, chat: str, key: str, event: Event) -> None:
+        reply = self._waiting[chat] = asyncio.get_running_loop().create_future()
+        await self._pipeline.intake.accept(Inbound(Address("memory", "desk", chat), key, event))
+        await reply
+
+    async def close(self) -> None:
+        await self._pipeline.drain(self._supervisor, 10)
+        await self._supervisor.stop()
+        await self._database.close()
+
+
 async def converse(folder: Path, customers: int, turns: int) -> dict[str, Any]:
-    """Customers who each ask, wait for the reply, and ask again: through every file a real message goes through."""
-    from bot import memory
-    from bot.clock import Clock, Ids
-    from bot.knowledge import load_knowledge
-    from bot.pipeline import Pipeline
-    from bot.settings import BESIDE_THE_CODE
-    from bot.supervision import Supervisor
-    from bot.telemetry import Metrics, configure
-    from conversations.engine import decide
-    from conversations.events import Inbound, MessageReceived
-    from conversations.model import Address
-    from storage import migrate
-    from storage.engines import open_database
-
-    url = f"sqlite:///{folder / 'bench.db'}"
-    await asyncio.to_thread(migrate.upgrade, url)
-    database = open_database(url)
-    knowledge = load_knowledge(BESIDE_THE_CODE / "content" / "introserv", folder)
-    waiting: dict[str, asyncio.Future[None]] = {}
-
-    def show(sent: Sent) -> None:
-        if sent.key.endswith(".0.0") and (reply := waiting.pop(sent.chat, None)) is not None:
-            reply.set_result(None)
-
-    clock, metrics, log = Clock(), Metrics(), configure("error", "json")
-    supervisor = Supervisor(clock, metrics, log)
-    pipeline = Pipeline(database, [Memory(sink=show)], decide, lambda: knowledge, clock, Ids(clock), metrics, log)
-    pipeline.start(supervisor)
-    memory.settle()
-    accept, loop = pipeline.intake.accept, asyncio.get_running_loop()
+    """Customers who each ask, wait for the reply, and ask again."""
+    desk = await Desk.open(folder)
     latencies: list[float] = []
 
     async def customer(n: int, count: int, phase: str) -> None:
-        chat = f"c{n}"
-        address, said = Address("memory", "desk", chat), cycle(SAID[n % len(SAID) :] + SAID[: n % len(SAID)])
+        said = cycle(SAID[n % len(SAID) :] + SAID[: n % len(SAID)])
         for turn in range(count):
-            reply = waiting[chat] = loop.create_future()
+            event = MessageReceived(text=next(said))
             began = time.perf_counter()
-            await accept(Inbound(address, f"{phase}{turn}", MessageReceived(text=next(said))))
-            await reply
+            await desk.tell(f"c{n}", f"{phase}{turn}", event)
             latencies.append(time.perf_counter() - began)
 
     async with asyncio.TaskGroup() as group:
@@ -90,9 +122,7 @@ async def converse(folder: Path, customers: int, turns: int) -> dict[str, Any]:
         for n in range(customers):
             group.create_task(customer(n, each, "t"))
     cpu, took = time.process_time() - cpu, time.perf_counter() - began
-    await pipeline.drain(supervisor, 10)
-    await supervisor.stop()
-    await database.close()
+    await desk.close()
     latencies.sort()
     count = each * customers
     return {
@@ -103,9 +133,43 @@ async def converse(folder: Path, customers: int, turns: int) -> dict[str, Any]:
     }
 
 
-def measure(folder: Path, customers: int, turns: int) -> dict[str, float]:
-    """`converse` in a fresh process."""
-    command = [sys.executable, "-m", "benchmarks.turns", str(folder), str(customers), str(turns)]
+async def fill(folder: Path, customers: int, rounds: int) -> dict[str, Any]:
+    """CPU of an answer turn and of a turn of the ticket form, by turns in one process, so that both meet the same machine.
+
+    Half of the customers ask; the others fill in the ticket, a typed answer a turn, from the command that begins it to the word that
+    sends it.
+    """
+    desk = await Desk.open(folder)
+    form: list[Event] = [CommandGiven(name="ticket", locale="es"), *(MessageReceived(text=text) for text in FILLED)]
+    asked: list[Event] = [*(MessageReceived(text=text) for text in SAID)] * (len(form) // len(SAID))
+
+    async def customer(chat: str, phase: str, events: list[Event]) -> None:
+        for turn, event in enumerate(events):
+            await desk.tell(chat, f"{phase}.{turn}", event)
+
+    async def crowd(prefix: str, phase: int, events: list[Event]) -> float:
+        gc.collect()
+        cpu = time.process_time()
+        async with asyncio.TaskGroup() as group:
+            for n in range(customers):
+                group.create_task(customer(f"{prefix}{n}", str(phase), events))
+        return (time.process_time() - cpu) * 1000 / (customers * len(events))
+
+    found: list[tuple[float, float]] = []
+    for phase in range(rounds + 1):
+        found.append((await crowd("asking", phase, asked), await crowd("filling", phase, form)))
+    await desk.close()
+    # The first round begins every conversation.
+    return {
+        "answer_cpu_ms": median(asking for asking, _ in found[1:]),
+        "cpu_ms": median(filling for _, filling in found[1:]),
+        "ratio": median(filling / asking for asking, filling in found[1:]),
+    }
+
+
+def measure(folder: Path, customers: int, turns: int, what: str = "converse") -> dict[str, float]:
+    """`converse` or `fill` in a fresh process."""
+    command = [sys.executable, "-m", "benchmarks.turns", str(folder), str(customers), str(turns), what]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return dict(json.loads(done.stdout))
 
@@ -165,13 +229,15 @@ def floor(folder: Path, turns: int) -> float:
 
 
 def run() -> dict[str, float]:
-    """All of it: about twenty seconds."""
+    """All of it: about half a minute."""
     with tempfile.TemporaryDirectory(prefix="relevo-bench-") as name:
         folder = Path(name)
         crowd = measure(folder, 200, 12_000)
         bare = floor(folder, 12_000)
         with tempfile.TemporaryDirectory(prefix="relevo-bench-") as other:
             alone = measure(Path(other), 1, 300)
+        with tempfile.TemporaryDirectory(prefix="relevo-bench-") as other:
+            form = measure(Path(other), 100, 4, "fill")
     return {
         "turn_cpu_ms": crowd["cpu_ms"],
         "turn_rate": crowd["rate"],
@@ -183,6 +249,9 @@ def run() -> dict[str, float]:
         "turn_alone_rate": alone["rate"],
         "turn_alone_p50_ms": alone["p50_ms"],
         "turn_alone_p99_ms": alone["p99_ms"],
+        "form_turn_cpu_ms": form["cpu_ms"],
+        "form_answer_cpu_ms": form["answer_cpu_ms"],
+        "form_turn_ratio": form["ratio"],
     }
 
 
@@ -190,8 +259,9 @@ def main() -> None:
     import uvloop
 
     folder, customers, turns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    run = {"converse": converse, "fill": fill}[sys.argv[4]]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(converse(folder, customers, turns))))
+        print(json.dumps(runner.run(run(folder, customers, turns))))
 
 
 if __name__ == "__main__":

@@ -107,6 +107,8 @@ class Lane:
         self._idle: list[asyncio.Future[None]] = []
         self._draining = False
         self._look_at = 0
+        # Until then the platform wants nothing of the account, whatever the chat.
+        self._held_until = 0
         self.hint = Hint(clock, serial=alone)
 
     @property
@@ -143,7 +145,8 @@ class Lane:
             if self._draining and not self._in_flight and not self._outcomes:
                 return
             if not self._mark_now:
-                await self.hint.wait(min(self._look_at, self._retry_at or self._look_at) - self._clock.now())
+                again_at = max(min(self._look_at, self._retry_at or self._look_at), self._held_until)
+                await self.hint.wait(again_at - self._clock.now())
 
     async def _exchange(self) -> None:
         """One transaction marks what became of the last sends and claims the next.
@@ -153,6 +156,10 @@ class Lane:
         now = self._clock.now()
         room = self._capacity - self._in_flight
         asked = self.hint.take() or self._more or self._draining or now >= self._look_at or now >= (self._retry_at or self._look_at)
+        if now < self._held_until:
+            # What rang is found with the look that ends the hold.
+            asked = False
+            self._look_at = min(self._look_at, self._held_until)
         if not (asked and room) and not self._outcomes:
             return
         outcomes, self._outcomes = self._outcomes, []
@@ -214,7 +221,7 @@ class Lane:
     async def _send_queue(self, queue: _Queue) -> None:
         line = (queue.rows[0].conversation, queue.rows[0].address)
         while queue.rows:
-            outcome, name = await self._send(queue.rows[0])
+            outcome, name = await self._send(queue.rows[0]) if self._clock.now() >= self._held_until else self._held(queue.rows[0])
             queue.rows.popleft()
             outcomes = [outcome]
             if outcome.status == outbox.DUE:
@@ -254,8 +261,12 @@ class Lane:
                 self._parts_sent[key] = sent
         except Later as later:
             wait = later.after * 1000 if later.after > 0 else self._back_off(row)
+            again_at = self._clock.now() + math.ceil(wait)
+            if later.whole:
+                self._held_until = max(self._held_until, again_at)
+                self._log.warning("a platform wants nothing of the account for a while", platform=self._adapter.name, ms=math.ceil(wait))
             # Only with an error does it count as an attempt.
-            return _outcome(row, outbox.DUE, next_at=self._clock.now() + math.ceil(wait), error=f"later: {later}"[:ERROR_LIMIT]), "later"
+            return _outcome(row, outbox.DUE, next_at=again_at, error=f"later: {later}"[:ERROR_LIMIT]), "later"
         except (Unreachable, Refused) as error:
             name = type(error).__name__.lower()
             self._log.warning("a message cannot be delivered", platform=self._adapter.name, message=key, reason=name)
@@ -273,6 +284,10 @@ class Lane:
             outcome, name = _outcome(row, outbox.SENT, platform_id=",".join(id for id in sent if id)), "sent"
         self._parts_sent.pop(key, None)
         return outcome, name
+
+    def _held(self, row: Due) -> tuple[Outcome, str]:
+        """A message that was claimed before the account was held: given back untried, for when the hold ends."""
+        return _outcome(row, outbox.DUE, next_at=self._held_until), "later"
 
     def _back_off(self, row: Due) -> float:
         return self._clock.spread(min(BACK_OFF_LIMIT_MS, BACK_OFF_MS * 2 ** min(row.attempt, 20)))

@@ -1,10 +1,14 @@
-"""Keeps the background loops running: one that crashes is reported and started again, and the desk says so while it is down."""
+"""Keeps the background loops running: one that crashes is reported and started again, and the desk says so while it is down.
+
+One that a platform does not let in is reported once and stays stopped.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
+from adapters.base import Unwelcome
 from bot.clock import Clock
 from bot.telemetry import Logger, Metrics, fault
 
@@ -23,9 +27,12 @@ class Supervisor:
         self._log = log
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self.down: set[str] = set()
+        self.unwelcome: dict[str, str] = {}
+        """Loops that stay stopped because a platform does not let the desk in, and what to do about it."""
 
     def start(self, name: str, loop: Loop) -> None:
-        """Run `loop` until it returns by itself or is stopped."""
+        """Run `loop` until it returns by itself, is stopped, or raises Unwelcome."""
+        self.unwelcome.pop(name, None)
         self._tasks[name] = asyncio.create_task(self._keep(name, loop), name=name)
 
     async def wait(self, names: Iterable[str], seconds: float) -> bool:
@@ -48,6 +55,11 @@ class Supervisor:
             started_at = self._clock.now()
             try:
                 await loop()
+                return
+            except Unwelcome as refusal:
+                # Knocking again and again would not open the door, and may get the desk's address blocked.
+                self.unwelcome[name] = str(refusal)
+                self._log.error("a platform does not let the desk in: stopped until the next start", loop=name, reason=str(refusal))
                 return
             except Exception as error:
                 self._metrics.restarts.labels(name).inc()

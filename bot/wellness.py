@@ -38,7 +38,12 @@ class Wellness:
         self.stopping = False
 
     def checks(self) -> Mapping[str, Check]:
-        return {"database": self._check_database, "knowledge": self._check_knowledge, "loops": self._check_loops}
+        return {
+            "database": self._check_database,
+            "knowledge": self._check_knowledge,
+            "loops": self._check_loops,
+            "platforms": self._check_platforms,
+        }
 
     async def _check_database(self) -> str:
         try:
@@ -57,6 +62,10 @@ class Wellness:
         if self.stopping:
             return "the desk is stopping"
         return f"starting again after a crash: {', '.join(sorted(self._supervisor.down))}" if self._supervisor.down else ""
+
+    async def _check_platforms(self) -> str:
+        shut = self._supervisor.unwelcome
+        return f"not let in: {', '.join(sorted(name.removeprefix('adapter.') for name in shut))} (the log says why)" if shut else ""
 
     async def figures(self) -> bytes:
         """The metrics in Prometheus' text form. When the database is away, its gauges keep what they last showed."""

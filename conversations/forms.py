@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cached_property, lru_cache
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, Union, get_args, get_origin
@@ -14,6 +14,9 @@ from conversations.values import Occasion, Remark, Wrong
 
 PAGE = 5
 """Fields on one page: what the narrowest native form (Discord's) can show."""
+
+SHAPES = 128
+"""How many sets of telling answers are remembered with what follows from them: some dozens make up all that a form can look like."""
 
 Kind = Literal["line", "lines", "one", "files"]
 Answers = Mapping[str, Any]
@@ -142,6 +145,13 @@ class Picks(Protocol):
         ...
 
 
+class Shape(NamedTuple):
+    """What a form is for certain answers: the fields that apply, in order, with whether each must be answered; and its pages."""
+
+    outline: tuple[tuple[Field, bool], ...]
+    pages: tuple[tuple[Field, ...], ...]
+
+
 class Merged(NamedTuple):
     answers: dict[str, Any]
     wrong: dict[str, Wrong]
@@ -205,17 +215,51 @@ class Form:
 
     # --- what applies ---
 
-    def outline(self, answers: Answers) -> list[tuple[Field, bool]]:
+    def outline(self, answers: Answers) -> Sequence[tuple[Field, bool]]:
         """The fields that apply, in order, and whether each must be answered."""
+        return self._shape(answers).outline
+
+    @cached_property
+    def _telling(self) -> Mapping[str, frozenset[str]]:
+        """The answers that conditions ask for, by field: by them alone forms differ, whatever else is typed."""
+        told: dict[str, frozenset[str]] = {}
+        for field in self.fields:
+            for name, wanted in (*field.when, *(field.must or ())):
+                told[name] = told.get(name, frozenset()) | frozenset(wanted)
+        return told
+
+    @cached_property
+    def _shapes(self) -> Callable[[tuple[str | None, ...]], Shape]:
+        return lru_cache(maxsize=SHAPES)(self._shaped)
+
+    def _shape(self, answers: Answers) -> Shape:
+        told = [(answers.get(name), wanted) for name, wanted in self._telling.items()]
+        return self._shapes(tuple([value if isinstance(value, str) and value in wanted else None for value, wanted in told]))
+
+    def _shaped(self, told: tuple[str | None, ...]) -> Shape:
+        given = dict(zip(self._telling, told, strict=True))
         applying: list[tuple[Field, bool]] = []
-        standing: dict[str, Any] = {}
+        standing: dict[str, str] = {}
         for field in self.fields:
             if field.when and not _holds(field.when, standing):
                 continue
             applying.append((field, field.ask.required is True if field.must is None else _holds(field.must, standing)))
-            if (value := answers.get(field.name)) is not None:
+            if value := given.get(field.name):
                 standing[field.name] = value
-        return applying
+        return Shape(tuple(applying), self._paged({field.name for field, _ in applying}))
+
+    def _paged(self, applying: Set[str]) -> tuple[tuple[Field, ...], ...]:
+        pages: list[list[Field]] = [[]]
+        here: set[str] = set()
+        for field in self.fields:
+            applies = field.name in applying
+            if (applies and len(here) == PAGE) or not here.isdisjoint(field.named):
+                pages.append([])
+                here = set()
+            if applies:
+                pages[-1].append(field)
+                here.add(field.name)
+        return tuple(tuple(page) for page in pages if page)
 
     def missing(self, answers: Answers) -> list[str]:
         """Fields still to be asked, in order."""
@@ -235,23 +279,12 @@ class Form:
         at = names.index(name) if name in names else len(names)
         return names[at - 1] if at else ""
 
-    def pages(self, answers: Answers) -> list[list[Field]]:
+    def pages(self, answers: Answers) -> Sequence[Sequence[Field]]:
         """The fields that apply, at most PAGE together, and none beside one that it depends on: what applies is only known a page later.
 
         Answers on a page can change the pages after it, never that page itself.
         """
-        applying = {field.name for field, _ in self.outline(answers)}
-        pages: list[list[Field]] = [[]]
-        here: set[str] = set()
-        for field in self.fields:
-            applies = field.name in applying
-            if (applies and len(here) == PAGE) or not here.isdisjoint(field.named):
-                pages.append([])
-                here = set()
-            if applies:
-                pages[-1].append(field)
-                here.add(field.name)
-        return [page for page in pages if page]
+        return self._shape(answers).pages
 
     # --- answers ---
 
@@ -311,11 +344,8 @@ class Form:
         return name if name in self.by_name else ""
 
 
-def _holds(condition: tuple[tuple[str, tuple[str, ...]], ...], standing: Mapping[str, Any]) -> bool:
-    for name, wanted in condition:  # noqa: SIM110 - this runs dozens of times a turn, and a generator costs thrice as much
-        if standing.get(name) not in wanted:
-            return False
-    return True
+def _holds(condition: tuple[tuple[str, tuple[str, ...]], ...], standing: Mapping[str, str]) -> bool:
+    return all(standing.get(name) in wanted for name, wanted in condition)
 
 
 def _blank(raw: Any) -> bool:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import replace
+
 from conversations.forms import Field, Form
 from conversations.knowledge import Knowledge, Listed
 from conversations.model import Attachment, Doc, Input, Option, Sheet
@@ -20,40 +22,57 @@ STEM = 4
 
 
 class Wording:
-    """A desk's words for forms, in one language. It also knows which option a text means (forms.Picks)."""
+    """A desk's words for forms, in one language. It also knows which option a text means (forms.Picks).
+
+    What is the same for everybody is put together once: a page is drawn with every turn, and only what was typed differs.
+    """
 
     def __init__(self, knowledge: Knowledge, locale: str) -> None:
-        self.knowledge = knowledge
+        self.texts = knowledge.texts
+        self.desk = knowledge.desk
         self.locale = locale
+        self._fitted: dict[Form, Form] = {}
+        self._options: dict[Field, tuple[Option, ...]] = {}
+        self._inputs: dict[Field, Input] = {}
+        self._ways: dict[Field, dict[str, frozenset[str]]] = {}
 
     def fitted(self, form: Form) -> Form:
         """The form without what this desk has no list for."""
-        lists = self.knowledge.desk.lists
-        return form.without(frozenset(field.name for field in form.fields if field.ask.choices and not lists.get(field.ask.choices)))
+        if (known := self._fitted.get(form)) is None:
+            lists = self.desk.lists
+            without = frozenset(field.name for field in form.fields if field.ask.choices and not lists.get(field.ask.choices))
+            known = self._fitted[form] = form.without(without)
+        return known
 
     def label(self, field: Field) -> str:
-        return self.knowledge.texts.label(field.ask.label, self.locale)
+        return self.texts.label(field.ask.label, self.locale)
 
     def question(self, field: Field) -> Doc:
-        return self.knowledge.texts.doc(f"{field.ask.label}.ask", self.locale)
+        return self.texts.doc(f"{field.ask.label}.ask", self.locale)
 
     def options(self, field: Field) -> tuple[Option, ...]:
-        if field.ask.choices:
-            return tuple(Option(each.id, self._of(each.titles), self._of(each.hints)) for each in self._list(field))
-        return tuple(Option(value, self.knowledge.texts.label(f"{field.ask.label}.{value}", self.locale)) for value in field.values)
+        if (known := self._options.get(field)) is None:
+            if field.ask.choices:
+                known = tuple(Option(each.id, self._of(each.titles), self._of(each.hints)) for each in self._list(field))
+            else:
+                known = tuple(Option(value, self.texts.label(f"{field.ask.label}.{value}", self.locale)) for value in field.values)
+            self._options[field] = known
+        return known
 
     def listed(self, field: Field) -> str:
         return join((option.label for option in self.options(field)), self.locale)
 
     def pick(self, field: Field, raw: str) -> str | None:
         """The option meant: by its value, its label in any language of the desk, or a few words that only it is told by."""
-        values = tuple(each.id for each in self._list(field)) if field.ask.choices else field.values
-        if raw in values:
+        if (labels := self._ways.get(field)) is None:
+            values = [option.value for option in self.options(field)]
+            labels = {value: frozenset(folded_label(label) for label in self._labels(field, value)) for value in values}
+            self._ways[field] = labels
+        if raw in labels:
             return raw
         typed = fold(raw)
         if not typed or len(raw) > 100:
             return None
-        labels = {value: {folded_label(label) for label in self._labels(field, value)} for value in values}
         same = [value for value, ways in labels.items() if typed in ways]
         if not same and len(typed) > 2:
             same = [value for value, ways in labels.items() if any(way.startswith(typed) for way in ways)]
@@ -62,9 +81,9 @@ class Wording:
             same = [value for value, ways in labels.items() if any(f" {way} " in said for way in ways)]
             if not same:
                 words = [word for word in typed.split() if len(word) >= STEM]
-                same = [value for value in values if words and all(map(_stems(labels[value]), words))]
+                same = [value for value in labels if words and all(map(_stems(labels[value]), words))]
             if not same and words:
-                same = [value for value in values if all(map(_stems({folded_label(hint) for hint in self._hints(field, value)}), words))]
+                same = [value for value in labels if all(map(_stems({folded_label(hint) for hint in self._hints(field, value)}), words))]
         return same[0] if len(same) == 1 else None
 
     def shown(self, field: Field, value: Any) -> str:
@@ -117,36 +136,60 @@ class Wording:
         errors: Mapping[str, str],
         known: Mapping[str, Sequence[str]],
     ) -> Input:
-        value = answers.get(field.name)
-        attached = tuple(Attachment(**each) for each in value) if field.kind == "files" and value else ()
-        text = typed.get(field.name)
-        return Input(
-            name=field.name,
-            kind=field.kind,
-            label=self.label(field)[:LABEL_LIMIT],
+        plain = self._inputs.get(field)
+        if plain is None:
+            plain = self._inputs[field] = Input(
+                name=field.name,
+                kind=field.kind,
+                label=self.label(field)[:LABEL_LIMIT],
+                hint=self.texts.label(field.ask.hint, self.locale) if field.ask.hint else "",
+                options=self.options(field) if field.kind == "one" else (),
+                limit=field.limit,
+                secret=field.ask.secret,
+            )
+        value, text = answers.get(field.name), typed.get(field.name)
+        return replace(
+            plain,
             required=required,
-            hint=self.knowledge.texts.label(field.ask.hint, self.locale) if field.ask.hint else "",
-            options=self.options(field) if field.kind == "one" else tuple(Option(value, value) for value in known.get(field.name, ())),
-            limit=field.limit,
+            options=plain.options or tuple([Option(value, value) for value in known.get(field.name, ())]),
             value=text if isinstance(text, str) else field.typed(value),
-            files=attached,
+            files=tuple(Attachment(**each) for each in value) if field.kind == "files" and value else (),
             error=errors.get(field.name, ""),
-            secret=field.ask.secret,
         )
 
     def _list(self, field: Field) -> Sequence[Listed]:
-        return self.knowledge.desk.lists.get(field.ask.choices, ())
+        return self.desk.lists.get(field.ask.choices, ())
 
     def _labels(self, field: Field, value: str) -> list[str]:
         if field.ask.choices:
             return [title for each in self._list(field) if each.id == value for title in each.titles.values()]
-        return [self.knowledge.texts.label(f"{field.ask.label}.{value}", locale) for locale in self.knowledge.desk.locales]
+        return [self.texts.label(f"{field.ask.label}.{value}", locale) for locale in self.desk.locales]
 
     def _hints(self, field: Field, value: str) -> list[str]:
         return [hint for each in self._list(field) if each.id == value for hint in each.hints.values()]
 
     def _of(self, texts: Mapping[str, str]) -> str:
-        return texts.get(self.locale) or texts.get(self.knowledge.desk.default_locale, "")
+        return texts.get(self.locale) or texts.get(self.desk.default_locale, "")
+
+
+class _Recent:
+    """The wordings of the desk's newest knowledge, by language. They hold its words alone, not what it has learnt."""
+
+    def __init__(self) -> None:
+        self._texts: object = None
+        self._by_locale: dict[str, Wording] = {}
+
+    def __call__(self, knowledge: Knowledge, locale: str) -> Wording:
+        if knowledge.texts is not self._texts:
+            self._texts, self._by_locale = knowledge.texts, {}
+        known = self._by_locale.get(locale)
+        if known is None or known.desk is not knowledge.desk:
+            known = self._by_locale[locale] = Wording(knowledge, locale)
+        return known
+
+
+wording_of = _Recent()
+"""The words of a desk in one of its languages, for whoever needs them again with the next turn."""
 
 
 def _stems(texts: Collection[str]) -> Callable[[str], bool]:

@@ -33,6 +33,7 @@ NAMED_BY_OTHERS: dict[str, str] = {
 
 POLLS: dict[str, str] = {
     "tests/bot/rig.py": "its `until` looks again with a condition and a limit, and must leave the interpreter to the database threads",
+    "tests/crash/form_run.py": "its customers think before they answer, or every kill would come between two forms",
     "tests/contracts/adapter.py": "its `until` looks again at a platform that cannot ring, with a condition and a limit",
 }
 """Files that may sleep in order to look again: what they wait for is outside the process or cannot be awaited. Each with the reason."""

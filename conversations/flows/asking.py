@@ -12,7 +12,7 @@ from conversations.model import Bold, Bullets, Doc, Filling, Inline, Offer, Para
 from conversations.texts import plain
 from conversations.turn import LABEL_LIMIT, Turn
 from conversations.values import Occasion, Remark, Wrong
-from conversations.wording import Wording
+from conversations.wording import wording_of
 
 EXCERPT = 40
 
@@ -24,7 +24,7 @@ class Asking:
         self.turn = turn
         self.filling = filling
         self.guide = turn.guides[filling.form]
-        self.wording = Wording(turn.knowledge, turn.locale)
+        self.wording = wording_of(turn.knowledge, turn.locale)
         self.form = self.wording.fitted(self.guide.form)
 
     @property
@@ -75,7 +75,7 @@ class Asking:
         """The question of one field; on a platform with native forms, the page it is on. `wrong` is why `typed` could not be taken."""
         turn, answers = self.turn, self.filling.answers
         self.put(focus=name, asking="field", held=held)
-        outline = list(self.form.outline(answers))
+        outline = self.form.outline(answers)
         at = next((n for n, (field, _) in enumerate(outline) if field.name == name), None)
         if at is None:
             self.advance(lead)  # it does not apply any more

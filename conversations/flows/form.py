@@ -19,7 +19,7 @@ from conversations.moments import HOUR
 from conversations.texts import fold, folded_label, folded_words, join
 from conversations.turn import Turn
 from conversations.values import Occasion, Wrong
-from conversations.wording import Wording
+from conversations.wording import wording_of
 
 SILENCE_MS = HOUR
 """After so long a pause it is said that nothing was lost."""
@@ -332,7 +332,7 @@ def _refreshed(turn: Turn, filling: Filling) -> Filling | None:
     guide = turn.guides.get(filling.form)
     if guide is None:
         return None
-    wording = Wording(turn.knowledge, turn.locale)
+    wording = wording_of(turn.knowledge, turn.locale)
     form = wording.fitted(guide.form)
     answers, focus = filling.answers, filling.focus
     if filling.version != form.version:

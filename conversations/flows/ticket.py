@@ -26,7 +26,7 @@ from conversations.tickets import promised_minutes
 from conversations.times import read_day, read_time
 from conversations.turn import Guide, Turn
 from conversations.values import Occasion, Remark, Wrong
-from conversations.wording import Wording
+from conversations.wording import wording_of
 
 SUBSTANCE = 15
 """Characters from which what was said before is worth being the description."""
@@ -262,7 +262,7 @@ def send(turn: Turn, filling: Filling, answers: dict[str, Any]) -> None:
 
 def title(turn: Turn, answers: Mapping[str, Any]) -> str:
     """One line for lists: the symptom with what it is about, or how the description begins."""
-    wording = Wording(turn.knowledge, turn.locale)
+    wording = wording_of(turn.knowledge, turn.locale)
     about = next(iter(answers.get("assets", ())), "") or answers.get("service", "") or answers.get("invoice", "")
     if "symptom" in answers:
         begins = wording.shown(FORM.by_name["symptom"], answers["symptom"])

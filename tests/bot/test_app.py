@@ -65,6 +65,8 @@ async def test_it_says_that_it_is_well(settings: Settings) -> None:
         ready = await client.get("/ready")
         assert ready.status_code == 503
         assert "worker" in ready.json()["checks"]["loops"]
+        app.supervisor.unwelcome["adapter.pigeon"] = "RELEVO_PIGEON__TOKEN: not known"
+        assert "pigeon" in (await client.get("/ready")).json()["checks"]["platforms"]
         app.supervisor.down.clear()
 
 

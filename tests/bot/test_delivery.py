@@ -64,6 +64,42 @@ async def test_later_is_honoured_to_the_millisecond(database: Database) -> None:
         assert here.platform.calls[0] == here.platform.calls[1], "a retry keeps its key"
 
 
+async def test_an_account_that_is_held_sends_nothing_to_anybody_until_then(database: Database) -> None:
+    clock = HandClock()
+    async with rig(database, clock=clock) as here:
+        here.platform.faults.append(Later(30.0, whole=True))
+        await here.say("ana", "hello")
+        await until(lambda: len(here.platform.calls) == 1)
+        clock.advance(LINGER_MS)
+
+        async def given_back() -> bool:
+            return await column(database, "next_at") == [BEGIN_MS + 30_000]
+
+        await until(given_back)
+        await here.say("bob", "other")
+
+        async def queued() -> bool:
+            return len(await column(database, "status")) == 2
+
+        await until(queued)
+        clock.advance(30_000 - LINGER_MS - 1)
+        await quiet(database)
+        assert len(here.platform.calls) == 1, "the hold is the account's, not the chat's"
+        clock.advance(1)
+        assert sorted(await here.board.until(2)) == [("ana", "1: hello"), ("bob", "1: other")]
+
+
+async def test_a_chat_that_is_to_wait_holds_up_no_other(database: Database) -> None:
+    clock = HandClock()
+    async with rig(database, clock=clock) as here:
+        here.platform.faults.append(Later(30.0))
+        await here.say("ana", "hello")
+        await until(lambda: len(here.platform.calls) == 1)
+        clock.advance(LINGER_MS)
+        await here.say("bob", "other")
+        assert await here.board.until(1) == [("bob", "1: other")]
+
+
 async def test_what_was_said_later_does_not_arrive_earlier(database: Database) -> None:
     clock = HandClock()
     async with rig(database, clock=clock, decide=chatter) as here:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from adapters.base import Unwelcome
 from bot.supervision import Supervisor
 from bot.telemetry import Metrics, configure
 from tests.bot.rig import HandClock, until
@@ -46,4 +47,25 @@ async def test_a_loop_that_returns_is_finished() -> None:
     supervisor.start("reload", loop)
     assert await supervisor.wait(["reload"], 5)
     assert await supervisor.wait(["never started"], 5)
+    await supervisor.stop()
+
+
+async def test_who_is_not_let_in_knocks_once() -> None:
+    clock, metrics = HandClock(), Metrics()
+    supervisor = Supervisor(clock, metrics, configure("error", "json"))
+    knocks: list[int] = []
+
+    async def adapter() -> None:
+        knocks.append(clock.at)
+        raise Unwelcome("RELEVO_PIGEON__TOKEN: the platform does not know this token")
+
+    supervisor.start("adapter.pigeon", adapter)
+    assert await supervisor.wait(["adapter.pigeon"], 5)
+    clock.advance(3_600_000)
+    await asyncio.sleep(0)
+    assert len(knocks) == 1
+    assert supervisor.down == set()
+    assert supervisor.unwelcome == {"adapter.pigeon": "RELEVO_PIGEON__TOKEN: the platform does not know this token"}
+    supervisor.start("adapter.pigeon", asyncio.Event().wait)  # type: ignore[arg-type]
+    assert supervisor.unwelcome == {}
     await supervisor.stop()

@@ -214,9 +214,9 @@ def test_every_error_is_the_desks_own_and_changes_nothing(data: st.DataObject) -
         assert merged.answers == before
         assert wrong.values.keys() == engine.DECLARED[wrong.phrase]
         for locale in ("es", "en"):
-            assert wording.knowledge.texts.doc(wrong.phrase, locale, **wrong.values)
+            assert wording.texts.doc(wrong.phrase, locale, **wrong.values)
     for remark in merged.remarks.get(field.name, ()):
-        assert wording.knowledge.texts.doc(remark.phrase, "es", **remark.values)
+        assert wording.texts.doc(remark.phrase, "es", **remark.values)
 
 
 @settings(max_examples=200, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from websockets.asyncio.client import connect
@@ -68,9 +69,10 @@ class Browser:
             raise RuntimeError(f"no session: {status} {body}")
         self.token = body["token"]
 
-    async def send(self, id: str, text: str) -> int:
-        """The status of one attempt; 202 stored now, 200 stored before."""
-        status, _ = await self._http.ask("POST", "/chat/messages", {"client_id": id, "text": text}, self.token)
+    async def send(self, id: str, what: str | Mapping[str, Any]) -> int:
+        """The status of one attempt; 202 stored now, 200 stored before. `what`: a text, or the fields of a choice, a command or a form."""
+        said = {"text": what} if isinstance(what, str) else what
+        status, _ = await self._http.ask("POST", "/chat/messages", {"client_id": id, **said}, self.token)
         return status
 
     async def pull(self, after: int) -> dict[str, Any]:
@@ -105,15 +107,25 @@ class Browser:
         async with self._news:
             self._news.notify_all()
 
+    def replies(self, id: str) -> list[dict[str, Any]]:
+        """What stands on the screen under the message with this id, of the desk's."""
+        turns = [entry["n"] // 1000 for entry in self.entries if entry["by"] == "you" and entry["id"] == id]
+        return [entry for entry in self.entries if turns and entry["by"] == "desk" and entry["n"] // 1000 == turns[0]]
+
     async def until_answered(self, id: str) -> None:
         """Until the message with this id stands on the screen with something of the desk's under it."""
+        async with self._news:
+            await self._news.wait_for(lambda: bool(self.replies(id)))
 
-        def answered() -> bool:
-            turns = [entry["n"] // 1000 for entry in self.entries if entry["by"] == "you" and entry["id"] == id]
-            return bool(turns) and any(entry["by"] == "desk" and entry["n"] // 1000 == turns[0] for entry in self.entries)
+    async def until_asked(self, id: str) -> dict[str, Any]:
+        """The message under the one with this id that has something to press, as soon as it stands on the screen."""
+
+        def asked() -> list[dict[str, Any]]:
+            return [entry["message"] for entry in self.replies(id) if entry["message"].get("choices")]
 
         async with self._news:
-            await self._news.wait_for(answered)
+            await self._news.wait_for(asked)
+            return asked()[-1]
 
     def close(self) -> None:
         self._http.close()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 class Found(NamedTuple):
     """`lost`: acknowledged and never answered. `doubled`: applied twice. `reordered`: answered or shown in another order than said.
 
-    `duplicate_sends`: shown a second time to the customer.
+    `duplicate_sends`: shown a second time to the customer. `note`: a line that belongs under the table.
     """
 
     name: str
@@ -20,3 +20,4 @@ class Found(NamedTuple):
     reordered: int
     duplicate_sends: int
     seconds: float
+    note: str = ""

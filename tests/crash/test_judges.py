@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.crash.form_run import FINANCIAL, REVIEW, Filled, Stored
+from tests.crash.form_run import compare as compare_forms
 from tests.crash.memory_run import compare, shown
 from tests.crash.victim import Victim
 from tests.crash.web_run import Visitor, judge
@@ -73,3 +75,34 @@ def test_web(
     visitor.browser.entries = screen
     visitor.browser.repeated = repeated
     assert judge(visitor, transcript) == expected
+
+
+KEPT = {name: answer.kept for name, answer in FINANCIAL.items() if answer.kept is not None}
+STEPS = [*FINANCIAL, REVIEW]
+SENT = [Stored("1.1", KEPT)]
+
+
+def filled(steps: list[str], way: str = "typed", strayed: int = 0) -> Filled:
+    return Filled("financial", way, "1.1", steps, strayed)
+
+
+@pytest.mark.parametrize(
+    ("form", "stored", "expected"),
+    [
+        (filled(STEPS), SENT, (0, 0, 0)),
+        (filled(["department", "urgency", REVIEW], "pages"), SENT, (0, 0, 0)),
+        (filled(STEPS), [], (len(KEPT), 0, 0)),
+        (filled(STEPS), [Stored("1.1", {**KEPT, "amount": "4.99 EUR"})], (1, 0, 0)),
+        (filled(STEPS), [Stored("1.1", {name: value for name, value in KEPT.items() if name != "amount"})], (1, 0, 0)),
+        (filled(STEPS), [Stored("1.1", {**KEPT, "service": "of another form"})], (1, 0, 0)),
+        (filled(STEPS, strayed=2), SENT, (2, 0, 0)),
+        (filled(STEPS), SENT * 2, (0, 1, 0)),
+        (filled(STEPS), [*SENT, Stored("9.9", KEPT)], (0, 1, 0)),
+        (filled(STEPS[:-2] + STEPS[-3:]), SENT, (0, 0, 2)),
+        (filled(STEPS[1:]), SENT, (0, 0, 1)),
+        (filled([STEPS[1], STEPS[0], *STEPS[2:]]), SENT, (0, 0, 1)),
+        (filled(["urgency", "department", REVIEW], "pages"), SENT, (0, 0, 1)),
+    ],
+)
+def test_form(form: Filled, stored: list[Stored], expected: tuple[int, int, int]) -> None:
+    assert compare_forms([form], stored) == expected

@@ -9,6 +9,7 @@ import random
 import socket
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class Visitor:
         self.acknowledged: list[str] = []
         self.redelivered = 0
         self._name = name
+        self._numbers = itertools.count(1)
         self._victim = victim
         self._chance = chance
 
@@ -42,13 +44,16 @@ class Visitor:
         await self._until_done(self._open)
         async with asyncio.TaskGroup() as group:
             screen = group.create_task(self._watch())
-            for n in itertools.count(1):
-                if enough.is_set():
-                    break
-                await self._say(f"{self._name}-{n:06d}")
+            while not enough.is_set():
+                await self._go_on()
             for id in self.acknowledged[-1:]:
                 await self.browser.until_answered(id)
             screen.cancel()
+
+    async def _go_on(self) -> None:
+        id = await self.say(self._chance.choice(SAID))
+        if self._chance.random() < 0.5:
+            await self.browser.until_answered(id)
 
     async def transcript(self) -> list[dict[str, Any]]:
         """The whole conversation as the desk has it, read anew."""
@@ -65,14 +70,15 @@ class Visitor:
         await self._until_done(pull)
         return entries
 
-    async def _say(self, id: str) -> None:
-        text = f"{self._chance.choice(SAID)} {id}"
+    async def say(self, what: str | Mapping[str, Any]) -> str:
+        """Send it until it is acknowledged, and perhaps once more; the id it has."""
+        id = f"{self._name}-{next(self._numbers):06d}"
         attempts = 0
 
         async def send() -> bool:
             nonlocal attempts
             attempts += 1
-            return await self.browser.send(id, text) in (200, 202)
+            return await self.browser.send(id, what) in (200, 202)
 
         await self._until_done(send)
         self.redelivered += attempts - 1
@@ -83,14 +89,13 @@ class Visitor:
             again = self._chance.choice(self.acknowledged[-5:])
 
             async def send_again() -> bool:
-                status = await self.browser.send(again, text)
+                status = await self.browser.send(again, what)
                 if status == 202:
                     raise RuntimeError(f"{again} was taken for new a second time")
                 return status == 200
 
             await self._until_done(send_again)
-        if self._chance.random() < 0.5:
-            await self.browser.until_answered(id)
+        return id
 
     async def _open(self) -> bool:
         await self.browser.open_session()
