@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,14 +70,23 @@ def settings_for(server: DiscordServer, token: str = TOKEN) -> DiscordSettings:
 async def discord_on(
     server: DiscordServer, *, blobs: MemoryBlobs | None = None, memories: Memories | None = None, token: str = TOKEN
 ) -> AsyncIterator[Discord]:
-    """Server and account; the library's two addresses are put back at the end."""
-    before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    """Server and account."""
     await server.start()
     memories = memories or Memories()
     adapter = Discord(settings_for(server, token), blobs=blobs or MemoryBlobs(), said=memories.said, heard=memories.of_late)
+    with library_restored():
+        try:
+            yield adapter
+        finally:
+            await adapter.close()
+            await server.stop()
+
+
+@contextmanager
+def library_restored() -> Iterator[None]:
+    """The library keeps its addresses for the whole process: they are put back."""
+    before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
     try:
-        yield adapter
+        yield
     finally:
-        await adapter.close()
-        await server.stop()
         Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = before

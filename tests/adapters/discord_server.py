@@ -181,6 +181,7 @@ class DiscordServer:
         """The modal is sent: `answers` by the label of the field (of the option, for a select or radio). The rest as it stood."""
         modal = opened.modal
         assert modal is not None
+        assert answers.keys() <= {label["label"] for label in modal["components"]}, modal
         resolved: dict[str, Any] = {}
         components = []
         for label in modal["components"]:
