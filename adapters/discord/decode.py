@@ -224,7 +224,7 @@ def file_name(given: str) -> str:
 def _dispatch(raw: Any) -> _Dispatch | None:
     try:
         return msgspec.convert(raw, _Dispatch)
-    except (msgspec.ValidationError, RecursionError):
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
         return None
 
 
@@ -233,7 +233,7 @@ def _content(dispatch: _Dispatch) -> Said | Interaction | None:
         if dispatch.t == "MESSAGE_CREATE":
             return msgspec.convert(dispatch.d, Said)
         return msgspec.convert(dispatch.d, Interaction)
-    except (msgspec.ValidationError, RecursionError):
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
         return None
 
 
