@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.crash import discord_run, memory_run, web_run
 from tests.crash.report import Found
 
-LIMIT_SECONDS = 350.0
+LIMIT_SECONDS = 500.0
 DISCORD_KILLS = 32
 
 

@@ -1,6 +1,6 @@
 """The desk that is killed in the Discord runs: the real pipeline, adapter and library, with the Discord of the process outside.
 
-`python -m tests.crash.discord_desk FOLDER API GATEWAY`. Its engine is that of the memory runs: what it heard, under the number of the turn.
+`python -m tests.crash.discord_desk FOLDER TOKEN API GATEWAY`. The engine is that of the memory runs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from conversations.model import Address
 from storage import migrate, turns
 from storage.blobs import Blobs
 from storage.engines import open_database
-from tests.adapters.discord_server import TOKEN
 from tests.crash.desk import echo
 
 
@@ -65,7 +64,7 @@ async def run(url: str, folder: Path, settings: DiscordSettings) -> None:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    settings = DiscordSettings(token=SecretStr(TOKEN), api_base_url=sys.argv[2], gateway_url=sys.argv[3])
+    settings = DiscordSettings(token=SecretStr(sys.argv[2]), api_base_url=sys.argv[3], gateway_url=sys.argv[4])
     url = f"sqlite:///{folder / 'desk.db'}"
     with only_process(url):
         migrate.upgrade(url)

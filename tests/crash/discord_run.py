@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.adapters.discord_markdown import read
-from tests.adapters.discord_server import DiscordServer, Fault, Interaction
+from tests.adapters.discord_server import TOKEN, DiscordServer, Fault, Interaction
 from tests.crash.memory_run import compare
 from tests.crash.report import Found
 from tests.crash.victim import Victim
@@ -113,7 +113,8 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
     await server.start()
     server.gateway.resumable = False
     people = People(server, chance)
-    victim = Victim(["-m", "tests.crash.discord_desk", str(folder), server.api_url, server.gateway_url], {}, folder)
+    command = ["-m", "tests.crash.discord_desk", str(folder), TOKEN, server.api_url, server.gateway_url]
+    victim = Victim(command, {}, folder)
     # A channel that was never heard of cannot be read afterwards: each is known before the killing begins.
     process = await victim.start()
     await victim.wait_until_up(process)
