@@ -7,7 +7,6 @@ were taken (by Discord's id of the attachment), and `dm`, the private channel of
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
@@ -37,7 +36,6 @@ _KEY: Final = re.compile(r"[!-~]{1,40}")
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _FORM: Final = re.compile(r"form:([a-z][a-z0-9_]{0,39}):([0-9]{1,6}):([!-~]{0,60})")
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
-_UNFIT: Final = frozenset('<>:"/\\|?*%')
 
 
 class User(Struct, frozen=True):
@@ -98,7 +96,6 @@ class Given(Struct, frozen=True):
     name: str = ""
     options: tuple[Mapping[str, Any], ...] = ()
     custom_id: str = ""
-    component_type: int = 0
     values: tuple[str, ...] = ()
     components: tuple[Part, ...] = ()
     resolved: Resolved | None = None
@@ -156,7 +153,7 @@ class _Dispatch(Struct, frozen=True):
 
 def read(raw: Any) -> Said | Interaction | None:
     """What the payload is, as far as it is Discord's; None for any other."""
-    dispatch = _dispatch(raw)
+    dispatch = _told(raw)
     return None if dispatch is None else _content(dispatch)
 
 
@@ -165,7 +162,7 @@ def event_of(raw: Any, me: str) -> Inbound | None:
 
     They begin with `m` for messages and `i` for interactions, and are of one length, so that the greatest is the newest.
     """
-    dispatch = _dispatch(raw)
+    dispatch = _told(raw)
     content = None if dispatch is None else _content(dispatch)
     if dispatch is None or content is None:
         return None
@@ -214,14 +211,7 @@ def concerns(content: Said, me: str) -> bool:
     return content.guild_id is None or named
 
 
-def file_name(given: str) -> str:
-    """A name that is only a name: no path, nothing invisible, nothing that a file system or a header trips over."""
-    bare = given.replace("\\", "/").rpartition("/")[2]
-    fit = "".join(letter for letter in bare if unicodedata.category(letter)[0] != "C" and letter not in _UNFIT)
-    return " ".join(fit.split()).strip(" .")[-100:] or "file"
-
-
-def _dispatch(raw: Any) -> _Dispatch | None:
+def _told(raw: Any) -> _Dispatch | None:
     try:
         return msgspec.convert(raw, _Dispatch)
     except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):

@@ -9,11 +9,12 @@ from typing import Final, NamedTuple
 import aiohttp
 
 from adapters.base import NotStored
-from adapters.discord.decode import File, file_name
+from adapters.discord.decode import File
 from adapters.discord.link import Link
 from adapters.discord.settings import FILE_IN, FILES
 from adapters.discord.words import word
 from adapters.ports import Blobs, FileRefused
+from adapters.text import name_of
 from conversations.model import Attachment
 
 AT_ONCE: Final = 4
@@ -49,10 +50,10 @@ class Files:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         for file in files[:FILES]:
-            name = file_name(file.filename)
+            name = " ".join(file.filename.split())[:100] or "?"
             try:
                 async with asyncio.timeout_at(end), self._free:
-                    taken.kept[file.id] = await self._one(file, name)
+                    taken.kept[file.id] = await self._one(file)
             except FileRefused as refused:
                 taken.refused.setdefault(refused.reason, []).append(name)
             except _TooLarge:
@@ -61,7 +62,7 @@ class Files:
                 taken.refused.setdefault("slow", []).append(name)
         return taken
 
-    async def _one(self, file: File, name: str) -> Attachment:
+    async def _one(self, file: File) -> Attachment:
         if file.size > FILE_IN:
             raise _TooLarge
         if not file.url.startswith(("https://", "http://")):
@@ -69,7 +70,7 @@ class Files:
         for attempt in range(ATTEMPTS):
             try:
                 kept = await self._blobs.keep(self._parts(file.url))
-                return Attachment(kept.digest, name, kept.mime, kept.size)
+                return Attachment(kept.digest, name_of(file.filename, kept.mime), kept.mime, kept.size)
             except (aiohttp.ClientResponseError, _TooLarge, FileRefused, NotStored):
                 raise
             except (aiohttp.ClientError, OSError):

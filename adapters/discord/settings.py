@@ -17,7 +17,6 @@ ROWS: Final = 5
 BUTTONS_IN_ROW: Final = 5
 OPTIONS: Final = 25
 LABEL: Final = 80
-CUSTOM_ID: Final = 100
 INPUT: Final = 4_000
 OPTION_TEXT: Final = 100
 RADIOS: Final = 10

@@ -46,7 +46,7 @@ class Gateway:
         """Whether a session is listening."""
         return any(session.line is not None for session in self.sessions.values())
 
-    def dispatch(self, event: str, data: dict[str, Any]) -> None:
+    def publish(self, event: str, data: dict[str, Any]) -> None:
         """Tell every session that lives; one whose line is broken hears it when it resumes."""
         for session in self.sessions.values():
             self.tell(session, event, data)

@@ -8,53 +8,20 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
-import json
 import time
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any
 
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 
 from tests.adapters import discord_rules as rules
 from tests.adapters.discord_gateway import Gateway
+from tests.adapters.discord_parts import Fault, Interaction, actor_of, body_of, buttons, reply
 
 BOT = "700000000000000001"
 TOKEN = base64.urlsafe_b64encode(BOT.encode()).decode().rstrip("=") + ".Gabcde.abcdefghijklmnopqrstuvwxyz"
 EPOCH_MS = 1_420_070_400_000
 DEADLINE_S = 3.0
-
-
-class Fault(NamedTuple):
-    """What happens to the next creation of a message (or to any call, with `anywhere`).
-
-    429: `after` seconds, `whole` account; 1015: a 429 of a gate before Discord, without its words. 5xx. `lost`: made, and the answer is
-    lost with the connection. `slow`: made, and answered after `after` seconds. Any other number is a refusal with that code.
-    """
-
-    kind: str | int
-    after: float = 0.05
-    whole: bool = False
-
-
-class Interaction:
-    """What a person did, and how it was answered. `original` is whether a message stands in its place."""
-
-    def __init__(self, id: str, raw: dict[str, Any], until: float) -> None:
-        self.id = id
-        self.raw = raw
-        self.token = str(raw["token"])
-        self.until = until
-        self.answers: list[dict[str, Any]] = []
-        self.original = False
-
-    @property
-    def modal(self) -> dict[str, Any] | None:
-        return next((dict(answer["data"]) for answer in self.answers if answer["type"] == 9), None)
-
-    @property
-    def note(self) -> str:
-        """What was said to this person alone."""
-        return next((str(answer["data"]["content"]) for answer in self.answers if answer["type"] == 4), "")
 
 
 class DiscordServer:
@@ -153,7 +120,7 @@ class DiscordServer:
         self.history[channel].append(message)
         told = message | ({"guild_id": self.guild_of[channel]} if channel in self.guild_of else {})
         if deliver:
-            self.gateway.dispatch("MESSAGE_CREATE", told)
+            self.gateway.publish("MESSAGE_CREATE", told)
         return told
 
     def attach(self, name: str, content: bytes) -> dict[str, Any]:
@@ -183,7 +150,7 @@ class DiscordServer:
         assert modal is not None
         assert answers.keys() <= {label["label"] for label in modal["components"]}, modal
         resolved: dict[str, Any] = {}
-        components = []
+        components: list[dict[str, Any]] = []
         for label in modal["components"]:
             part, said = label["component"], answers.get(label["label"])
             filled: dict[str, Any] = {"type": part["type"], "custom_id": part["custom_id"], "id": len(components) + 2}
@@ -207,7 +174,7 @@ class DiscordServer:
             components.append({"type": 18, "id": 1, "component": filled})
         data = {"custom_id": modal["custom_id"], "components": components, "resolved": {"attachments": resolved} if resolved else {}}
         raw = opened.raw
-        return self._interact(5, raw["channel_id"], _actor(raw), raw["locale"], data, raw.get("message"))
+        return self._interact(5, raw["channel_id"], actor_of(raw), raw["locale"], data, raw.get("message"))
 
     def known(self, raw: dict[str, Any]) -> None:
         """A payload made elsewhere counts as ours from here on, when it is an interaction: it can be answered."""
@@ -230,7 +197,7 @@ class DiscordServer:
         if message is not None:
             raw["message"] = message
         interaction = self.interactions[id] = Interaction(id, raw, time.monotonic() + DEADLINE_S)
-        self.gateway.dispatch("INTERACTION_CREATE", raw)
+        self.gateway.publish("INTERACTION_CREATE", raw)
         return interaction
 
     def _message(self, channel: str, user: str, text: str) -> dict[str, Any]:
@@ -275,7 +242,7 @@ class DiscordServer:
         return {"v": 10, "user": self.user(BOT), "guilds": [], "application": {"id": BOT, "flags": 0}}
 
     async def _create(self, request: web.Request) -> web.StreamResponse:
-        body, files = await _body(request)
+        body, files = await body_of(request)
         channel = request.match_info["channel"]
         fault = self.faults.popleft() if self.faults else None
         if fault is not None and fault.kind not in ("lost", "slow"):
@@ -297,7 +264,7 @@ class DiscordServer:
             self.history[channel].append(known)
             if "nonce" in body:
                 self._nonces[channel, str(body["nonce"])] = known
-            self.gateway.dispatch("MESSAGE_CREATE", known)
+            self.gateway.publish("MESSAGE_CREATE", known)
         else:
             self.repeats += 1
         if fault is not None and fault.kind == "lost":
@@ -332,7 +299,7 @@ class DiscordServer:
         return reply({"id": self.room(user), "type": 1, "recipients": [self.user(user)]})
 
     async def _answer(self, request: web.Request) -> web.Response:
-        body, _ = await _body(request)
+        body, _ = await body_of(request)
         found = self.interactions.get(request.match_info["id"])
         if found is None or found.token != request.match_info["token"] or time.monotonic() > found.until:
             return self._refuse(10062, "Unknown interaction", 404)
@@ -378,33 +345,3 @@ class DiscordServer:
             self.refusals.append("the token went to the file store")
         content = self.files.get(request.match_info["name"])
         return web.Response(body=content) if content is not None else web.Response(status=404)
-
-
-def buttons(message: dict[str, Any]) -> list[str]:
-    """The labels under a message, of options too."""
-    parts = [part for row in message.get("components", []) for part in row["components"]]
-    return [label for part in parts for label in ([part["label"]] if part["type"] == 2 else [each["label"] for each in part["options"]])]
-
-
-def reply(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    # The library reads a body only when the content type is exactly this.
-    return web.Response(body=json.dumps(body).encode(), status=status, headers={"Content-Type": "application/json", **(headers or {})})
-
-
-def _actor(raw: dict[str, Any]) -> str:
-    return str((raw.get("user") or raw["member"]["user"])["id"])
-
-
-async def _body(request: web.Request) -> tuple[Any, list[tuple[str, bytes]]]:
-    if not request.content_type.startswith("multipart/"):
-        if request.headers.get("Content-Type") != "application/json":
-            raise web.HTTPUnsupportedMediaType
-        return json.loads(await request.read()), []
-    body, files = None, []
-    async for part in await request.multipart():
-        assert isinstance(part, BodyPartReader)
-        if part.name == "payload_json":
-            body = json.loads(await part.text())
-        elif part.name == f"files[{len(files)}]":
-            files.append((part.filename or "", bytes(await part.read())))
-    return body, files

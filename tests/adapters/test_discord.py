@@ -17,7 +17,8 @@ from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbo
 from conversations.model import Address, Attachment, Choice
 from tests.adapters.discord_desk import discord_on
 from tests.adapters.discord_markdown import read
-from tests.adapters.discord_server import BOT, DiscordServer, Fault
+from tests.adapters.discord_parts import Fault
+from tests.adapters.discord_server import BOT, DiscordServer
 from tests.contracts.adapter import AdapterContract, Sample, until
 
 ANA, BEN, ROOM, GUILD, CHANNEL = "80351110224678912", "90351110224678913", "110000000000000001", "120000000000000001", "130000000000000001"
@@ -176,6 +177,7 @@ class TestDiscord(AdapterContract):
             Inbound(PUBLIC, key("i", "1442100000000000015"), ChoicePressed(key="3.1")),
         ),
     )
+    server: DiscordServer
     junk = (
         {"op": 11},
         {"op": 0, "t": "TYPING_START", "d": {"user_id": ANA}},
@@ -195,12 +197,12 @@ class TestDiscord(AdapterContract):
         interaction("1442100000000000035", 1, {}),
     )
 
-    @pytest.fixture
-    def server(self) -> DiscordServer:
+    @pytest.fixture(name="server")
+    def _server(self) -> DiscordServer:
         return DiscordServer()
 
     @pytest.fixture
-    async def adapter(self, server: DiscordServer) -> AsyncIterator[Adapter]:  # type: ignore[override]
+    async def adapter(self, server: DiscordServer) -> AsyncIterator[Adapter]:
         async with discord_on(server) as adapter:
             server.history[ROOM], server.history[CHANNEL], server.guild_of[CHANNEL] = [], [], GUILD
             yield adapter
@@ -227,7 +229,7 @@ class TestDiscord(AdapterContract):
     async def offer(self, adapter: Adapter, raw: Any) -> None:
         await until(lambda: self.server.gateway.open)
         self.server.known(raw["d"])
-        self.server.gateway.dispatch(raw["t"], raw["d"])
+        self.server.gateway.publish(raw["t"], raw["d"])
 
     def acknowledged(self, adapter: Adapter) -> int:
         return sum(bool(each.answers) for each in self.server.interactions.values())

@@ -16,7 +16,8 @@ from adapters.discord.settings import FILE_IN
 from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageReceived
 from conversations.model import Address, Attachment, Choice, Input, Message, Option, Sheet, paragraph
 from tests.adapters.discord_desk import Memories, MemoryBlobs, discord_on
-from tests.adapters.discord_server import BOT, TOKEN, DiscordServer, Fault
+from tests.adapters.discord_parts import Fault
+from tests.adapters.discord_server import BOT, TOKEN, DiscordServer
 from tests.contracts.adapter import Intake, until
 
 ANA, BEN = "80351110224678912", "80351110224678913"
@@ -114,10 +115,10 @@ async def test_a_session_that_is_declared_over_is_begun_anew() -> None:
 async def test_what_is_malformed_is_passed_over() -> None:
     async with running() as here:
         gateway = here.server.gateway
-        gateway.dispatch("MESSAGE_CREATE", {"id": "x"})
-        gateway.dispatch("MESSAGE_CREATE", {"id": "1", "channel_id": here.room, "author": None, "content": []})
-        gateway.dispatch("INTERACTION_CREATE", {"id": "2", "type": 3, "data": None})
-        gateway.dispatch("SOMETHING_NEW", {"guilds": 7})
+        gateway.publish("MESSAGE_CREATE", {"id": "x"})
+        gateway.publish("MESSAGE_CREATE", {"id": "1", "channel_id": here.room, "author": None, "content": []})
+        gateway.publish("INTERACTION_CREATE", {"id": "2", "type": 3, "data": None})
+        gateway.publish("SOMETHING_NEW", {"guilds": 7})
         here.server.post(here.room, ANA, "and now?")
         await until(lambda: here.texts == ["and now?"])
         assert gateway.identified == 1

@@ -58,6 +58,10 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("RELEVO_DATABASE_URL", "mysql://u:hunter2hunter2@h/d", r"^RELEVO_DATABASE_URL: write it like"),
         ("RELEVO_SECRET_KEY", "hunter2hunter2", r"^RELEVO_SECRET_KEY: .*32"),
         ("RELEVO_WEBCHAT__IDENTITY_SECRETS", "hunter2hunter2", r"^RELEVO_WEBCHAT__IDENTITY_SECRETS: .*32"),
+        ("RELEVO_DISCORD__TOKEN", "hunter2hunter2", r"^RELEVO_DISCORD__TOKEN: this is not the token of a bot"),
+        ("RELEVO_DISCORD__API_BASE_URL", "discord.com", r"^RELEVO_DISCORD__API_BASE_URL: write it like https://discord.com/api/v10$"),
+        ("RELEVO_DISCORD__GATEWAY_URL", "https://x.example", r"^RELEVO_DISCORD__GATEWAY_URL: write it like wss://"),
+        ("RELEVO_DISCORD__TOKN", "x", r"^RELEVO_DISCORD__TOKN: .*did you mean RELEVO_DISCORD__TOKEN"),
         ("RELEVO_SECRET_KEY_FILE", "/does/not/exist", r"^RELEVO_SECRET_KEY_FILE: the file /does/not/exist cannot be read"),
     ],
 )

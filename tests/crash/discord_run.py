@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.adapters.discord_markdown import read
-from tests.adapters.discord_server import TOKEN, DiscordServer, Fault, Interaction
+from tests.adapters.discord_parts import Fault, Interaction
+from tests.adapters.discord_server import TOKEN, DiscordServer
 from tests.crash.memory_run import compare
 from tests.crash.report import Found
 from tests.crash.victim import Victim
@@ -64,7 +65,7 @@ class People:
         if self._chance.random() < 0.2:
             # A resumed session may repeat what was told, even long ago.
             self.redelivered += 1
-            self._server.gateway.dispatch("MESSAGE_CREATE", self._chance.choice(self._written[-200:]))
+            self._server.gateway.publish("MESSAGE_CREATE", self._chance.choice(self._written[-200:]))
         if self._chance.random() < 0.25 and len(self._server.faults) < 3:
             self._server.faults.append(self._chance.choice(FAULTS))
 

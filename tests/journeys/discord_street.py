@@ -21,7 +21,8 @@ from storage.blobs import Blobs
 from storage.engines import Database, open_database
 from tests.adapters.discord_desk import library_restored, settings_for
 from tests.adapters.discord_markdown import read
-from tests.adapters.discord_server import DiscordServer, Interaction, buttons
+from tests.adapters.discord_parts import Interaction, buttons
+from tests.adapters.discord_server import DiscordServer
 from tests.bot.rig import until
 
 ANA = "80351110224678912"
