@@ -37,9 +37,10 @@ class Markdown(Dialect):
 
     def code(self, text: str) -> str:
         text = without_controls(text)
-        if not text.strip() or "\n" in text:
+        # A fence of three would begin a block of code.
+        if not text.strip() or "\n" in text or "``" in text:
             return escaped(text)
-        fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+        fence = "``" if "`" in text else "`"
         # A fence must not touch a backtick, and a backslash before the last fence would be read as escaping it.
         pad = " " if text[0] in "`" or text[-1] in "`\\" else ""
         return f"{fence}{pad}{text}{pad}{fence}"

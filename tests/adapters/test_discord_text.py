@@ -124,6 +124,7 @@ def test_styles_are_drawn_and_what_stands_in_them_is_not(text: str) -> None:
         ((Text("snake"), Italic((Text("a_b"),)), Text("case")), ("italic",)),
         ((Code("a`b"), Code("c")), ("code", "code")),
         ((Code("`"),), ("code",)),
+        ((Code("```block```"),), ()),
         ((Code("\\"), Text("x")), ("code",)),
         ((Bold((Code("a**b"),)),), ("bold",)),
         ((Bold((Text(" padded "),)),), ("bold",)),
