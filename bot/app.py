@@ -16,9 +16,11 @@ from bot.clock import Clock, Ids
 from bot.codes import Codes
 from bot.content import ContentInvalid
 from bot.files import Files
+from bot.heard import HeardLately
 from bot.knowledge import Library
 from bot.lock import only_process, sqlite_path
 from bot.pipeline import Pipeline
+from bot.said import SaidBefore
 from bot.settings import Settings, WrongSetting, secret_key
 from bot.sources import database_of, library_of
 from bot.supervision import Supervisor
@@ -189,6 +191,12 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         from adapters.email.adapter import Email
 
         adapters.append(Email(settings.email, desk=lambda: library.current.desk.name, blobs=files, now=clock.now, key=key))
+    if "adapters" in roles and settings.discord.token.get_secret_value():
+        # Each platform's library is loaded only where it is spoken to.
+        from adapters.discord.adapter import Discord
+
+        heard = HeardLately(database, clock)
+        adapters.append(Discord(settings.discord, blobs=files, said=SaidBefore(database), heard=heard))
     file = sqlite_path(settings.database)
     pipeline = Pipeline(
         database,

@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.discord.settings import DiscordSettings
 from adapters.email.settings import EmailSettings
 from adapters.webchat.settings import WebChatSettings, origin_of
 
@@ -74,6 +75,7 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     webchat: WebChatSettings = WebChatSettings()
     email: EmailSettings = EmailSettings()
+    discord: DiscordSettings = DiscordSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="before")

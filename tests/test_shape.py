@@ -32,6 +32,7 @@ NAMED_BY_OTHERS: dict[str, str] = {
 """Functions and classes with a forbidden name that somebody else chose (an overridden method, say): `file:name` and who."""
 
 POLLS: dict[str, str] = {
+    "tests/adapters/discord_server.py": "a server that stalls is one of the faults: it sleeps inside a request, and no test waits for it",
     "tests/bot/rig.py": "its `until` looks again with a condition and a limit, and must leave the interpreter to the database threads",
     "tests/crash/form_run.py": "its customers think before they answer, or every kill would come between two forms",
     "tests/contracts/adapter.py": "its `until` looks again at a platform that cannot ring, with a condition and a limit",

@@ -10,8 +10,8 @@ import httpx
 import msgspec
 import pytest
 
+from adapters.text import name_of
 from adapters.webchat import Rate
-from adapters.webchat.files import name_of
 from conversations.events import FormAnswered, MessageReceived
 from conversations.model import Attachment, Input, Message, Sheet, paragraph
 from storage.blobs import Blobs

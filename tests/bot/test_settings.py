@@ -68,6 +68,10 @@ def test_lists_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("RELEVO_EMAIL__SMTP_URL", "smtp://u:hunter2@mail.desk.example/?tls=no", r"^RELEVO_EMAIL__SMTP_URL: write it like"),
         ("RELEVO_EMAIL__SMTP_URL", "smtp://u:hunter2@h.example/?starttls=maybe", r"^RELEVO_EMAIL__SMTP_URL: behind \? there may be"),
         ("RELEVO_EMAIL__SMTP_URL", "smtp://hunter2@mail.desk.example/", r"^RELEVO_EMAIL__SMTP_URL: a user needs a password"),
+        ("RELEVO_DISCORD__TOKEN", "hunter2hunter2", r"^RELEVO_DISCORD__TOKEN: this is not the token of a bot"),
+        ("RELEVO_DISCORD__API_BASE_URL", "discord.com", r"^RELEVO_DISCORD__API_BASE_URL: write it like https://discord.com/api/v10$"),
+        ("RELEVO_DISCORD__GATEWAY_URL", "https://x.example", r"^RELEVO_DISCORD__GATEWAY_URL: write it like wss://"),
+        ("RELEVO_DISCORD__TOKN", "x", r"^RELEVO_DISCORD__TOKN: .*did you mean RELEVO_DISCORD__TOKEN"),
         ("RELEVO_SECRET_KEY_FILE", "/does/not/exist", r"^RELEVO_SECRET_KEY_FILE: the file /does/not/exist cannot be read"),
     ],
 )

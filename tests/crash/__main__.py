@@ -10,15 +10,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.crash import form_run, memory_run, web_run
+from tests.crash import discord_run, form_run, memory_run, web_run
 from tests.crash.report import Found
 
-LIMIT_SECONDS = 235.0
+LIMIT_SECONDS = 500.0
+DISCORD_KILLS = 32
 
 
 async def every(kills: int, form_kills: int, seed: int, folder: Path) -> list[Found]:
     runs = []
-    for name, one, share in (("memory", memory_run, kills // 2), ("web", web_run, kills - kills // 2), ("form", form_run, form_kills)):
+    shares = (
+        ("memory", memory_run, kills // 2),
+        ("web", web_run, kills - kills // 2),
+        ("form", form_run, form_kills),
+        ("discord", discord_run, DISCORD_KILLS),
+    )
+    for name, one, share in shares:
         (folder / name).mkdir()
         runs.append(one.run(share, random.Random(f"{seed} {name}"), folder / name))
     async with asyncio.timeout(LIMIT_SECONDS):

@@ -1,0 +1,290 @@
+"""Discord as a platform: settings → decode → encode → deliver → run. The gateway receives, the REST API sends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from adapters.base import Accept, Later, NotStored, Outbound, Payload, Receipt, Refused, Unreachable
+from adapters.discord import decode as received
+from adapters.discord import encode as drawn
+from adapters.discord.answers import Answers
+from adapters.discord.commands import sync
+from adapters.discord.decode import Interaction, Said
+from adapters.discord.encode import NO_MENTIONS, Call
+from adapters.discord.files import Files, Taken
+from adapters.discord.link import Link, nonce_of
+from adapters.discord.markup import parts_of
+from adapters.discord.missed import AT_ONCE, missed
+from adapters.discord.recent import Recent
+from adapters.discord.settings import DiscordSettings
+from adapters.discord.words import word
+from adapters.ports import Blobs, Heard
+from adapters.ports import Said as Recall
+from conversations.events import Inbound
+from conversations.model import Address, Sheet, paragraph
+
+_LOG = logging.getLogger(__name__)
+
+REMEMBERED: Final = 2_000
+FILES_S: Final = 60.0
+FILES_OF_MODAL_S: Final = 1.5
+"""An interaction must be answered in three seconds, and is answered once it is stored."""
+
+
+class Discord:
+    """One bot account. A person's private channel with it is a conversation; in servers, each person in each channel has one.
+
+    Everything is said by ordinary messages: Discord drops a second one with the same nonce, while what answers an interaction directly has
+    none. So an interaction is only acknowledged, and its token used for what may be lost: opening a modal, a word for one person alone.
+    """
+
+    name = received.PLATFORM
+    capabilities = drawn.CAPABILITIES
+
+    def __init__(self, settings: DiscordSettings, *, blobs: Blobs, said: Recall, heard: Heard) -> None:
+        self.account = settings.account
+        self._link = Link(settings, self._take)
+        self._blobs = blobs
+        self._files = Files(self._link, blobs)
+        self._said = said
+        self._heard = heard
+        self._sheets: Recent[str, tuple[Sheet, str]] = Recent(REMEMBERED)
+        self._locales: Recent[Address, str] = Recent(REMEMBERED)
+        self._last: Recent[Address, str] = Recent(REMEMBERED)
+        self._private: Recent[str, str] = Recent(REMEMBERED)
+        self._answers = Answers(self._link)
+        self._accept: Accept | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._newest: dict[str, asyncio.Task[None]] = {}
+        self._session: asyncio.Task[None] | None = None
+        self._missed: dict[str, asyncio.Task[None]] = {}
+
+    # --- decode ---
+
+    def decode(self, raw: Any) -> Inbound | None:
+        return received.event_of(raw, self.account)
+
+    # --- encode ---
+
+    def encode(self, out: Outbound) -> list[Payload]:
+        return drawn.calls(out)
+
+    # --- deliver ---
+
+    async def deliver(self, payload: Payload, key: str) -> Receipt:
+        call: Call = payload.body
+        json = {**call.json, "nonce": nonce_of(key), "enforce_nonce": True}
+        if payload.address.thread and (last := self._last.get(payload.address)):
+            json["message_reference"] = {"message_id": last, "fail_if_not_exists": False}
+        if call.sheet is not None:
+            self._sheets.put(key.rpartition(".")[0], (call.sheet, call.locale))
+        files = []
+        for file in call.files:
+            if (path := await self._blobs.find(file.id.partition(".")[0])) is not None:
+                files.append((file.name or "file", path))
+        if len(files) < len(call.files):
+            names = ", ".join(file.name or "?" for file in call.files)
+            json["content"] = f"{json['content']}\n\n{parts_of(paragraph(word('unsent', call.locale, names=names)))[0]}"[:2_000]
+        made = await self._link.call("POST", "/channels/{channel_id}/messages", json, files=files, channel_id=payload.address.chat)
+        self._locales.put(payload.address, call.locale)
+        self._answers.done(payload.address)
+        if not isinstance(made, dict):
+            raise Later(0, "no answer of Discord's")
+        return Receipt(str(made.get("id", "")))
+
+    # --- run ---
+
+    async def run(self, accept: Accept) -> None:
+        """Receive until cancelled. Conversations go side by side, each in its own order; an interaction is answered when it is stored."""
+        self._accept = accept
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                tasks.create_task(self._sync())
+                await self._link.listen()
+        except BaseExceptionGroup as errors:
+            # Whoever supervises this is told of one error, not of a group.
+            raise errors.exceptions[0] from None
+        finally:
+            self._tasks = None
+            self._newest.clear()
+            self._missed.clear()
+            self._session = None
+            await self._link.close()
+
+    async def close(self) -> None:
+        """Let go of the line, when it was only delivered over."""
+        await self._link.close()
+
+    def _take(self, raw: dict[str, Any]) -> None:
+        """One dispatch of the gateway, in the order of their coming."""
+        if self._tasks is None:
+            return
+        if raw["t"] == "READY":
+            # A new session: what came after the end of the last one was sent to nobody.
+            self._missed.clear()
+            self._session = self._begin(self._catch_up())
+            return
+        content = received.read(raw)
+        if content is None or (isinstance(content, Said) and not received.concerns(content, self.account)):
+            return
+        if isinstance(content, Interaction) and (content.opens or content.owner not in ("", content.actor)):
+            # Nothing happened yet: a form is looked at, or somebody pressed what is not theirs.
+            self._begin(self._show(content))
+            return
+        strand = content.channel_id if content.guild_id is None else f"{content.channel_id} {_actor(content)}"
+        self._queue(strand, self._in_turn(strand, raw, content, self._newest.get(strand)))
+
+    def _queue(self, strand: str, work: Coroutine[Any, Any, None]) -> None:
+        task = self._newest[strand] = self._begin(work)
+
+        def done(task: asyncio.Task[None]) -> None:
+            if self._newest.get(strand) is task:
+                del self._newest[strand]
+
+        task.add_done_callback(done)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        assert self._tasks is not None  # noqa: S101 - `_take` has looked
+        return self._tasks.create_task(work)
+
+    async def _in_turn(self, strand: str, raw: dict[str, Any], content: Said | Interaction, earlier: asyncio.Task[None] | None) -> None:
+        """After what came before it in its conversation, and after what was missed of that."""
+        if self._session is not None:
+            await asyncio.wait((self._session,))
+        before = [task for task in (earlier, self._missed.get(strand)) if task is not None]
+        if before:
+            await asyncio.wait(before)
+        await self._taken(raw, content)
+
+    async def _taken(self, raw: dict[str, Any], content: Said | Interaction) -> None:
+        try:
+            await self._receive(raw, content)
+        except Exception as error:
+            # It would come again with every new session, and end that too.
+            _LOG.error("an event was set aside", extra={"event_id": content.id, "error": type(error).__name__})
+
+    async def _receive(self, raw: dict[str, Any], content: Said | Interaction) -> None:
+        """Store one event, with the files that came with it, however long that takes; then let Discord and its customer know."""
+        taken = await self._with_files(raw, content)
+        if isinstance(content, Interaction) and content.is_command and content.guild_id is not None:
+            dm = await self._private_channel(content.actor)
+            if not dm:
+                await self._answers.note(content, word("closed", content.hint))
+                return
+            raw["dm"] = dm
+        inbound = self.decode(raw)
+        if inbound is not None:
+            await self._store(inbound)
+        if isinstance(content, Said):
+            if content.guild_id is not None and inbound is not None:
+                self._last.put(inbound.address, content.id)
+        elif inbound is not None:
+            if content.hint:
+                self._locales.put(inbound.address, content.hint)
+            await self._answers.received(content, inbound.address)
+        address = inbound.address if inbound is not None else received.place_of(content, self.account)
+        if address is not None and taken.refused:
+            await self._tell(address, taken, content.id)
+
+    async def _store(self, inbound: Inbound) -> None:
+        assert self._accept is not None  # noqa: S101 - set before anything is received
+        while True:
+            try:
+                await self._accept(inbound)
+                return
+            except NotStored as error:
+                await asyncio.sleep(error.after)
+
+    async def _with_files(self, raw: dict[str, Any], content: Said | Interaction) -> Taken:
+        files = received.files_of(content)
+        if not files:
+            return Taken({}, {})
+        seconds = FILES_S if isinstance(content, Said) else FILES_OF_MODAL_S
+        while True:
+            try:
+                taken = await self._files.take(files, seconds)
+            except NotStored as error:
+                await asyncio.sleep(error.after)
+            else:
+                raw["kept"] = taken.kept
+                return taken
+
+    async def _tell(self, address: Address, taken: Taken, id: str) -> None:
+        """Say which files were not taken. When that fails, the customer sees it by their absence."""
+        text = parts_of(paragraph(taken.told(self._locales.get(address) or "")))[0]
+        json = {"content": text, "allowed_mentions": NO_MENTIONS, "nonce": nonce_of(f"refused {id}"), "enforce_nonce": True}
+        for _ in range(3):
+            try:
+                await self._link.call("POST", "/channels/{channel_id}/messages", json, channel_id=address.chat)
+                return
+            except Later as later:
+                await asyncio.sleep(min(later.after or 0.5, 30))
+            except (Unreachable, Refused):
+                return
+
+    async def _show(self, pressed: Interaction) -> None:
+        """Open a form's modal, from memory or from what was said: this alone cannot wait for the desk."""
+        if pressed.owner not in ("", pressed.actor):
+            await self._answers.note(pressed, word("not_yours", pressed.hint))
+            return
+        found = self._sheets.get(pressed.opens)
+        if found is None and (message := await self._said(pressed.opens)) is not None and message.sheet is not None:
+            found = message.sheet, message.locale
+            self._sheets.put(pressed.opens, found)
+        if found is None:
+            await self._answers.note(pressed, word("gone", pressed.hint))
+        else:
+            await self._answers.modal(pressed, drawn.modal_of(*found))
+
+    async def _private_channel(self, user: str) -> str:
+        """The channel in which this person is written to alone, or "" when there can be none."""
+        if known := self._private.get(user):
+            return known
+        try:
+            made = await self._link.call("POST", "/users/@me/channels", {"recipient_id": user})
+        except (Later, Unreachable, Refused):
+            return ""
+        id = str(made.get("id", "")) if isinstance(made, dict) else ""
+        if id.isdecimal():
+            self._private.put(user, id)
+            return id
+        return ""
+
+    async def _catch_up(self) -> None:
+        """Queue what was missed in each private channel, before anything that comes now."""
+        while True:
+            try:
+                heard = await self._heard(self.name, self.account)
+                break
+            except NotStored as error:
+                await asyncio.sleep(error.after)
+        free = asyncio.Semaphore(AT_ONCE)
+        for address, newest in heard:
+            if not address.thread:
+                self._missed[address.chat] = self._begin(self._read_on(address, newest, free))
+
+    async def _read_on(self, address: Address, newest: str, free: asyncio.Semaphore) -> None:
+        async for line in missed(self._link, address, newest, free):
+            raw = {"t": "MESSAGE_CREATE", "d": line}
+            content = received.read(raw)
+            if isinstance(content, Said) and received.concerns(content, self.account) and received.message_key(content.id) != newest:
+                await self._taken(raw, content)
+
+    async def _sync(self) -> None:
+        """The commands' list. Without it everything else works, so nothing stops for it."""
+        while True:
+            try:
+                await sync(self._link)
+                return
+            except Later as later:
+                await asyncio.sleep(later.after or 30)
+            except (Unreachable, Refused):
+                return
+
+
+def _actor(content: Said | Interaction) -> str:
+    return content.author.id if isinstance(content, Said) else content.actor

@@ -1,0 +1,306 @@
+"""From a gateway payload to what happened. Pure; whatever is not as Discord sends it holds nothing for us.
+
+`raw` is a dispatch of the gateway (`t`, `d`), with what had to be asked for meanwhile beside it: `kept`, the files that came with it and
+were taken (by Discord's id of the attachment), and `dm`, the private channel of whoever gave a command in a server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from adapters.discord.words import COMMANDS
+from adapters.text import sendable
+from conversations.events import ChoicePressed, CommandGiven, Event, FormAnswered, Inbound, MessageReceived
+from conversations.model import Address, Attachment
+
+PLATFORM: Final = "discord"
+FILL: Final = "fill:"
+PICK: Final = "pick:"
+FORM: Final = "form:"
+KEEP: Final = "~"
+"""At the end of a field's custom_id: left empty, it stays as it is (what it holds could not be put into the modal)."""
+
+Id = Annotated[str, Meta(pattern=r"^[0-9]{1,20}\Z")]
+"""A snowflake: the time in ms since 2015 and a count, so ids of one kind grow."""
+
+_TYPED: Final = (0, 19)
+"""Kinds of message that a person wrote: plain ones and replies."""
+
+_COMMAND, _COMPONENT, _MODAL = 2, 3, 5
+_KEY: Final = re.compile(r"[!-~]{1,40}")
+_FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_FORM: Final = re.compile(r"form:([a-z][a-z0-9_]{0,39}):([0-9]{1,6}):([!-~]{0,60})")
+_LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
+
+
+class User(Struct, frozen=True):
+    id: Id
+    bot: bool = False
+
+
+class File(Struct, frozen=True):
+    id: Id
+    url: str
+    filename: str = ""
+    size: int = 0
+
+
+class Reply(Struct, frozen=True):
+    author: User | None = None
+
+
+class Said(Struct, frozen=True):
+    """A message (MESSAGE_CREATE, or a line of a channel's history)."""
+
+    id: Id
+    channel_id: Id
+    author: User
+    content: str = ""
+    type: int = 0
+    guild_id: Id | None = None
+    webhook_id: Id | None = None
+    mentions: tuple[User, ...] = ()
+    attachments: tuple[File, ...] = ()
+    referenced_message: Reply | None = None
+
+
+class Member(Struct, frozen=True):
+    user: User
+
+
+class Part(Struct, frozen=True):
+    """A component: as it stands under a message, or as it was filled in."""
+
+    type: int = 0
+    custom_id: str = ""
+    label: str = ""
+    value: Any = None
+    values: tuple[str, ...] = ()
+    options: tuple[Mapping[str, Any], ...] = ()
+    component: Part | None = None
+    components: tuple[Part, ...] = ()
+
+
+class Resolved(Struct, frozen=True):
+    attachments: dict[str, File] = {}
+
+
+class Given(Struct, frozen=True):
+    """An interaction's data: of a command, of a component, or of a modal."""
+
+    name: str = ""
+    options: tuple[Mapping[str, Any], ...] = ()
+    custom_id: str = ""
+    values: tuple[str, ...] = ()
+    components: tuple[Part, ...] = ()
+    resolved: Resolved | None = None
+
+
+class Under(Struct, frozen=True):
+    components: tuple[Part, ...] = ()
+
+
+class Interaction(Struct, frozen=True):
+    id: Id
+    type: int
+    token: str
+    application_id: Id
+    channel_id: Id
+    data: Given
+    guild_id: Id | None = None
+    user: User | None = None
+    member: Member | None = None
+    message: Under | None = None
+    locale: str = ""
+
+    @property
+    def actor(self) -> str:
+        """Whose it is: in a server it comes with the member, else with the user."""
+        user = self.user or (self.member.user if self.member else None)
+        return user.id if user else ""
+
+    @property
+    def hint(self) -> str:
+        return self.locale if _LOCALE.fullmatch(self.locale) else ""
+
+    @property
+    def is_command(self) -> bool:
+        return self.type == _COMMAND
+
+    @property
+    def owner(self) -> str:
+        """Whose question this component stands under; "" when it cannot be anybody else's."""
+        return self.data.custom_id.partition("@")[2] if self.type == _COMPONENT else ""
+
+    @property
+    def opens(self) -> str:
+        """The delivery key of the form whose button this is, or ""."""
+        id = self.data.custom_id.partition("@")[0]
+        return id.removeprefix(FILL) if self.type == _COMPONENT and id.startswith(FILL) else ""
+
+
+class _Dispatch(Struct, frozen=True):
+    t: Literal["MESSAGE_CREATE", "INTERACTION_CREATE"]
+    d: dict[str, Any]
+    kept: dict[str, Attachment] = {}
+    dm: Id | None = None
+
+
+def read(raw: Any) -> Said | Interaction | None:
+    """What the payload is, as far as it is Discord's; None for any other."""
+    dispatch = _told(raw)
+    return None if dispatch is None else _content(dispatch)
+
+
+def event_of(raw: Any, me: str) -> Inbound | None:
+    """The event in a payload; `me` is the bot's own id. Keys come from Discord's ids, so a redelivery is the same event.
+
+    They begin with `m` for messages and `i` for interactions, and are of one length, so that the greatest is the newest.
+    """
+    dispatch = _told(raw)
+    content = None if dispatch is None else _content(dispatch)
+    if dispatch is None or content is None:
+        return None
+    if isinstance(content, Said):
+        event = _message(content, me, dispatch.kept)
+        address = place_of(content, me)
+        key = message_key(content.id)
+    else:
+        event = _interaction(content, dispatch.kept)
+        address = place_of(content, me, dispatch.dm or "")
+        key = "i" + content.id.zfill(20)
+    return None if event is None or address is None else Inbound(address, key, event)
+
+
+def place_of(content: Said | Interaction, me: str, dm: str = "") -> Address | None:
+    """Where it is answered. In a server each person has a conversation of their own: two may ask in one channel.
+
+    A command given in a server is answered in private (`dm`), where a ticket belongs. None when that is not known.
+    """
+    if content.guild_id is None:
+        return Address(PLATFORM, me, content.channel_id)
+    if isinstance(content, Said):
+        return Address(PLATFORM, me, content.channel_id, content.author.id)
+    if content.is_command:
+        return Address(PLATFORM, me, dm) if dm else None
+    return Address(PLATFORM, me, content.channel_id, content.actor) if content.actor else None
+
+
+def message_key(id: str) -> str:
+    return "m" + id.zfill(20)
+
+
+def files_of(content: Said | Interaction) -> Sequence[File]:
+    """The files that came with it."""
+    if isinstance(content, Said):
+        return content.attachments
+    return tuple(content.data.resolved.attachments.values()) if content.data.resolved else ()
+
+
+def concerns(content: Said, me: str) -> bool:
+    """Whether a message is for the desk: a person's, in private, or in a server when it names the bot or answers it."""
+    if content.author.bot or content.author.id == me or content.webhook_id is not None or content.type not in _TYPED:
+        return False
+    answered = content.referenced_message.author if content.referenced_message else None
+    named = any(user.id == me for user in content.mentions) or (answered is not None and answered.id == me)
+    return content.guild_id is None or named
+
+
+def _told(raw: Any) -> _Dispatch | None:
+    try:
+        return msgspec.convert(raw, _Dispatch)
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
+        return None
+
+
+def _content(dispatch: _Dispatch) -> Said | Interaction | None:
+    try:
+        if dispatch.t == "MESSAGE_CREATE":
+            return msgspec.convert(dispatch.d, Said)
+        return msgspec.convert(dispatch.d, Interaction)
+    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
+        return None
+
+
+def _message(said: Said, me: str, kept: Mapping[str, Attachment]) -> Event | None:
+    if not concerns(said, me):
+        return None
+    text = said.content
+    if said.guild_id is not None:
+        text = re.sub(rf"<@!?{re.escape(me)}>", " ", text)
+    text = sendable(text).strip()
+    files = tuple(kept[file.id] for file in said.attachments if file.id in kept)
+    if text or files:
+        return MessageReceived(text=text, files=files)
+    # Called by name and nothing else. A file that was not taken has been spoken of already.
+    return CommandGiven(name="start") if said.guild_id is not None and not said.attachments else None
+
+
+def _interaction(given: Interaction, kept: Mapping[str, Attachment]) -> Event | None:
+    if given.type == _COMMAND:
+        return _command(given)
+    if given.type == _COMPONENT:
+        return _press(given)
+    return _filled(given, kept) if given.type == _MODAL else None
+
+
+def _command(given: Interaction) -> Event | None:
+    name = given.data.name
+    if name not in COMMANDS:
+        return None
+    if name != "ask":
+        return CommandGiven(name=name, locale=given.hint)
+    texts = [option.get("value") for option in given.data.options if option.get("name") == "question"]
+    text = sendable(texts[0]).strip() if texts and isinstance(texts[0], str) else ""
+    return MessageReceived(text=text, locale=given.hint) if text else CommandGiven(name="start", locale=given.hint)
+
+
+def _press(given: Interaction) -> Event | None:
+    id, _, owner = given.data.custom_id.partition("@")
+    if id.startswith(FILL) or (owner and owner != given.actor):
+        return None
+    key = given.data.values[0] if id.startswith(PICK) and len(given.data.values) == 1 else id
+    if not _KEY.fullmatch(key) or key.startswith(PICK):
+        return None
+    return ChoicePressed(key=key, label=sendable(_label(given, key))[:75])
+
+
+def _label(given: Interaction, key: str) -> str:
+    """What the button or the option said."""
+    rows = given.message.components if given.message else ()
+    for part in (part for row in rows for part in row.components):
+        if part.custom_id.partition("@")[0] == key:
+            return part.label
+        for option in part.options:
+            if option.get("value") == key and isinstance(option.get("label"), str):
+                return str(option["label"])
+    return ""
+
+
+def _filled(given: Interaction, kept: Mapping[str, Attachment]) -> Event | None:
+    form = _FORM.fullmatch(given.data.custom_id)
+    if form is None:
+        return None
+    answers: dict[str, Any] = {}
+    for outer in given.data.components:
+        part = outer.component or outer
+        name, keep = part.custom_id.removesuffix(KEEP), part.custom_id.endswith(KEEP)
+        if not _FIELD.fullmatch(name):
+            return None
+        answer: Any
+        if part.type == 19:  # files
+            answer = [msgspec.to_builtins(kept[id]) for id in part.values if id in kept]
+            if not answer and part.values:
+                continue  # none of them was taken: what was there before stays
+        elif part.type == 3:  # a select
+            answer = sendable(part.values[0]) if part.values else ""
+        else:
+            answer = sendable(part.value) if isinstance(part.value, str) else ""
+        if answer or not keep:
+            answers[name] = answer
+    return FormAnswered(form=form[1], version=int(form[2]), answers=answers, key=form[3], locale=given.hint)
