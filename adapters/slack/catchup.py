@@ -1,0 +1,108 @@
+"""After an outage: what customers wrote meanwhile, read from the history of the conversations that are open.
+
+Slack delivers an event three more times within about five minutes and then forgets it. How far each conversation was read follows from the
+messages that are stored; what is offered twice is known by its key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+import structlog
+
+from adapters.ports import Now
+from adapters.slack.decode import NAME
+from adapters.slack.deliver import key_of
+from adapters.slack.ports import Chats, Heard
+from adapters.slack.settings import ACCOUNT
+from adapters.slack.web import Failure, Web
+from conversations.model import Address
+
+OPEN_MS: Final = 14 * 86_400_000
+CONVERSATIONS: Final = 200
+OVERLAP_S: Final = 600.0
+"""So much is read again: an event that came before the newest stored one may still have been on its way when the desk went down."""
+
+PAGE: Final = 100
+PAGES: Final = 10
+PACE_S: Final = 1.3
+"""Slack takes about 50 of these calls a minute."""
+
+TRIES: Final = 5
+
+_log = structlog.get_logger(__name__)
+
+
+class CatchUp:
+    """`take(body, files)` is given each message found, as the event it was, and the ids of files that are known to be refused."""
+
+    def __init__(self, web: Web, chats: Chats, now: Now, take: Callable[[dict[str, Any], list[str]], Awaitable[None]]) -> None:
+        self.pace = PACE_S
+        self._web = web
+        self._chats = chats
+        self._now = now
+        self._take = take
+
+    async def marks(self) -> Sequence[Heard]:
+        """How far each open conversation is read. To be asked before the next event is taken: it would move the mark past the gap."""
+        return await self._chats(self._now() - OPEN_MS, CONVERSATIONS)
+
+    async def read(self, marks: Sequence[Heard], bot: str) -> None:
+        """Oldest to newest within a conversation. One that cannot be read is left out: the others are no worse for it."""
+        for heard in marks:
+            address = Address.parse(heard.address)
+            if (address.platform, address.account) != (NAME, ACCOUNT):
+                continue
+            ts = heard.key.removeprefix("m:")
+            oldest = (float(ts) if heard.key.startswith("m:") else heard.at / 1000) - OVERLAP_S
+            try:
+                messages = await self._since(address, oldest)
+            except Failure as failure:
+                _log.warning("slack.history_unread", reason=failure.error)
+                continue
+            refused = [key.removeprefix("refused.") for each in messages if (key := key_of(each)).startswith("refused.")]
+            for message in sorted(messages, key=lambda each: str(each.get("ts"))):
+                if message.get("user") and not message.get("bot_id") and (body := event(message, address, bot)):
+                    await self._take(body, refused)
+
+    async def _since(self, address: Address, oldest: float) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        cursor = ""
+        for _ in range(PAGES):
+            answer = await self._page(address, oldest, cursor)
+            messages = answer.get("messages")
+            found += [each for each in messages if isinstance(each, dict)] if isinstance(messages, list) else []
+            metadata = answer.get("response_metadata")
+            following = metadata.get("next_cursor") if isinstance(metadata, dict) else ""
+            if not isinstance(following, str) or not following:
+                break
+            cursor = following
+        return found
+
+    async def _page(self, address: Address, oldest: float, cursor: str) -> dict[str, Any]:
+        arguments: dict[str, Any] = {"channel": address.chat, "oldest": f"{oldest:.6f}", "limit": PAGE, "include_all_metadata": True}
+        if cursor:
+            arguments["cursor"] = cursor
+        for attempt in range(1, TRIES + 1):
+            await asyncio.sleep(self.pace)
+            try:
+                if address.thread:
+                    return await self._web.call("conversations_replies", ts=address.thread, **arguments)
+                return await self._web.call("conversations_history", **arguments)
+            except Failure as failure:
+                if not failure.transient or attempt == TRIES:
+                    raise
+                await asyncio.sleep(failure.after if failure.after is not None else attempt)
+        raise Failure("unreadable")
+
+
+def event(message: dict[str, Any], address: Address, bot: str) -> dict[str, Any] | None:
+    """The event that this message was when it was posted; None for what the desk would not have been told of."""
+    direct = address.chat.startswith("D")
+    if not direct and (not bot or f"<@{bot}>" not in str(message.get("text"))):
+        return None
+    kind = "message" if direct else "app_mention"
+    told = {**message, "type": kind, "channel": address.chat, "channel_type": "im" if direct else "channel"}
+    return {"type": "event_callback", "event": told, "authorizations": [{"user_id": bot}]}
