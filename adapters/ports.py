@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from conversations.model import Message
+from conversations.model import Address, Message
 
 
 class FileRefused(Exception):
@@ -51,4 +51,15 @@ class Said(Protocol):
 
     async def __call__(self, key: str) -> Message | None:
         """None when there is no such message, or the database is away."""
+        ...
+
+
+class Heard(Protocol):
+    """Where an account was spoken to of late: for platforms that forget what they could not deliver, and can be read afterwards."""
+
+    async def __call__(self, platform: str, account: str) -> Sequence[tuple[Address, str]]:
+        """Each address with the greatest of its events' keys that begin with `m` (for message), the newest first.
+
+        Raises adapters.base.NotStored when the database is away.
+        """
         ...

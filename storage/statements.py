@@ -470,6 +470,23 @@ class Statements:
         page = select(*line.c, nth).subquery("page")
         self.transcript = select(page).where(page.c.nth <= bindparam("limit", type_=BigInteger)).order_by(page.c.ask, page.c.cursor)
         key = (outbox.c.shard, outbox.c.conversation, outbox.c.version, outbox.c.ord)
+        spoken = (inbox.c.shard == address.c.shard) & (inbox.c.conversation == address.c.conversation)
+        newest = func.max(inbox.c.key)
+        prefix = bindparam("prefix", type_=Text)
+        self.heard = (
+            select(address.c.address, newest)
+            .join(conversation, (conversation.c.shard == address.c.shard) & (conversation.c.id == address.c.conversation))
+            .join(inbox, spoken)
+            .where(
+                func.substr(address.c.address, 1, func.length(prefix)) == prefix,
+                conversation.c.updated_at >= bindparam("since", type_=BigInteger),
+                inbox.c.author == literal_column("'customer'"),
+                func.substr(inbox.c.key, 1, 1) == literal_column("'m'"),
+            )
+            .group_by(address.c.address)
+            .order_by(newest.desc())
+            .limit(bindparam("limit", type_=BigInteger))
+        )
         self.find_said = select(outbox.c.payload).where(*(column == bindparam(column.name, type_=column.type) for column in key))
 
     # --- requests ---

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from conversations.model import Address
 from storage import statements
 from storage.rows import Entry
 from storage.schema import shard_of
@@ -33,6 +34,14 @@ def since(conn: Connection, asks: Sequence[tuple[str, int]], limit: int) -> list
         else:
             pages[ask].append(Entry(cursor, "bot", at, f"{conversation}.{version}.{ord}", payload))
     return pages
+
+
+def heard(conn: Connection, platform: str, account: str, since: int, limit: int) -> list[tuple[str, str]]:
+    """The addresses of an account that something happened at since `since` (epoch ms), the newest first: each with the greatest of the keys
+    of what came in there that begin with `m`. One without such a key is left out.
+    """
+    asked = {"prefix": str(Address(platform, account, "")) + ":", "since": since, "limit": limit}
+    return [(address, key) for address, key in conn.execute(statements.of(conn).heard, asked).all()]
 
 
 def find(conn: Connection, conversation: int, version: int, ord: int) -> str | None:

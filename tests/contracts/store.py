@@ -101,6 +101,24 @@ class TranscriptContract(StoreSteps):
         assert [await find(id, 1, 0), await find(id, 1, 1), await find(other, 1, 0)] == ["first", "second", "to somebody else"]
         assert [await find(id, 1, 2), await find(id, 2, 0), await find(id + 1, 1, 0)] == [None, None, None]
 
+    async def test_where_an_account_was_spoken_to_of_late(self, database: Database) -> None:
+        for address, *keys in (
+            ("memory:desk:ana", "m01", "i99", "m07"),
+            ("memory:desk:ben:7", "m12"),
+            ("memory:desk:cleo", "i50", "M60"),
+            ("memory:desk2:dan", "m90"),
+            ("memoryXdesk:eva", "m91"),
+        ):
+            await self.accept(database, *(event(key, address) for key in keys))
+        await self.accept(database, event("m99", "memory:desk:fred"), now=NOW - 10)
+
+        async def heard(since: int, limit: int = MANY) -> list[tuple[str, str]]:
+            return await database.read(lambda conn: transcript.heard(conn, "memory", "desk", since, limit))
+
+        assert await heard(NOW) == [("memory:desk:ben:7", "m12"), ("memory:desk:ana", "m07")]
+        assert await heard(NOW, 1) == [("memory:desk:ben:7", "m12")]
+        assert [address for address, _ in await heard(0)] == ["memory:desk:fred", "memory:desk:ben:7", "memory:desk:ana"]
+
     async def test_reading_on_from_the_last_cursor_misses_nothing(self, database: Database) -> None:
         seen: list[Entry] = []
         for n in range(12):

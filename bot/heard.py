@@ -1,0 +1,30 @@
+"""Where an account was spoken to of late: for platforms that forget what they could not deliver, and can be read afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapters.base import NotStored
+from bot.clock import Clock
+from conversations.model import Address
+from storage import transcript
+from storage.engines import Database, Unavailable
+
+WINDOW_MS = 30 * 86_400_000
+LIMIT = 2_000
+
+
+class HeardLately:
+    """The port `adapters.ports.Heard`: of the last thirty days, the 2,000 newest."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def __call__(self, platform: str, account: str) -> Sequence[tuple[Address, str]]:
+        since = self._clock.now() - WINDOW_MS
+        try:
+            found = await self._database.read(lambda connection: transcript.heard(connection, platform, account, since, LIMIT))
+        except Unavailable:
+            raise NotStored from None
+        return [(Address.parse(address), key) for address, key in found]
