@@ -14,18 +14,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.base import Accept, Outbound, Payload, Receipt, Unwelcome
-from adapters.ports import Blobs, Now, Said
+from adapters.ports import Blobs, Heard, Now, Said
 from adapters.slack import decode as decoding
 from adapters.slack.catchup import CatchUp
 from adapters.slack.deliver import Sender
 from adapters.slack.encode import CAPABILITIES, encode
 from adapters.slack.forms import Forms
-from adapters.slack.ports import Chats, Heard, Tickets
+from adapters.slack.ports import Tickets
 from adapters.slack.receive import Answer, Receiver
 from adapters.slack.settings import SlackSettings
 from adapters.slack.socket import Socket
 from adapters.slack.web import Failure, Web
 from conversations.events import Inbound
+from conversations.model import Address
 
 BODY_LIMIT: Final = 3_000_000
 """Bytes of a request from Slack: a whole modal may be 250 kB and a message with its blocks more, but not like this."""
@@ -43,14 +44,14 @@ class Slack:
 
     # --- settings ---
 
-    def __init__(self, settings: SlackSettings, *, blobs: Blobs, said: Said, chats: Chats, tickets: Tickets, now: Now) -> None:
+    def __init__(self, settings: SlackSettings, *, blobs: Blobs, said: Said, heard: Heard, tickets: Tickets, now: Now) -> None:
         self.settings = settings
         self._web = Web(settings.bot_token.get_secret_value(), settings.base_url)
         self._forms = Forms(said)
         self._sender = Sender(self._web, self._forms, blobs)
         self._receiver = Receiver(self._web, self._forms, self._sender, blobs, tickets)
         self._now = now
-        self.catch_up = CatchUp(self._web, chats, now, self._take_again)
+        self.catch_up = CatchUp(self._web, heard, self._take_again)
 
     # --- decode ---
 
@@ -107,7 +108,7 @@ class Slack:
                 self._receiver.bot = decoding.words(answer, "user_id")
                 return
 
-    async def _attend(self, marks: Sequence[Heard]) -> None:
+    async def _attend(self, marks: Sequence[tuple[Address, str]]) -> None:
         """One connection after the other: Slack closes each within hours, and networks sooner."""
         wait = BACK_OFF_S
         while True:
@@ -129,7 +130,7 @@ class Slack:
             wait = min(wait * 2, BACK_OFF_LIMIT_S)
             marks = await self.catch_up.marks()
 
-    async def _read_on(self, marks: Sequence[Heard]) -> None:
+    async def _read_on(self, marks: Sequence[tuple[Address, str]]) -> None:
         await self.catch_up.read(marks, self._receiver.bot)
 
     async def _take_again(self, body: dict[str, Any], refused: list[str]) -> None:

@@ -12,15 +12,14 @@ from typing import Any, Final
 
 import structlog
 
-from adapters.ports import Now
+from adapters.base import NotStored
+from adapters.ports import Heard
 from adapters.slack.decode import NAME
 from adapters.slack.deliver import key_of
-from adapters.slack.ports import Chats, Heard
 from adapters.slack.settings import ACCOUNT
 from adapters.slack.web import Failure, Web
 from conversations.model import Address
 
-OPEN_MS: Final = 14 * 86_400_000
 CONVERSATIONS: Final = 200
 OVERLAP_S: Final = 600.0
 """So much is read again: an event that came before the newest stored one may still have been on its way when the desk went down."""
@@ -38,31 +37,33 @@ _log = structlog.get_logger(__name__)
 class CatchUp:
     """`take(body, files)` is given each message found, as the event it was, and the ids of files that are known to be refused."""
 
-    def __init__(self, web: Web, chats: Chats, now: Now, take: Callable[[dict[str, Any], list[str]], Awaitable[None]]) -> None:
+    def __init__(self, web: Web, heard: Heard, take: Callable[[dict[str, Any], list[str]], Awaitable[None]]) -> None:
         self.pace = PACE_S
         self._web = web
-        self._chats = chats
-        self._now = now
+        self._heard = heard
         self._take = take
 
-    async def marks(self) -> Sequence[Heard]:
+    async def marks(self) -> Sequence[tuple[Address, str]]:
         """How far each open conversation is read. To be asked before the next event is taken: it would move the mark past the gap."""
-        return await self._chats(self._now() - OPEN_MS, CONVERSATIONS)
+        while True:
+            try:
+                return (await self._heard(NAME, ACCOUNT))[:CONVERSATIONS]
+            except NotStored as error:
+                await asyncio.sleep(error.after)
 
-    async def read(self, marks: Sequence[Heard], bot: str) -> None:
+    async def read(self, marks: Sequence[tuple[Address, str]], bot: str) -> None:
         """Oldest to newest within a conversation. One that cannot be read is left out: the others are no worse for it."""
-        for heard in marks:
-            address = Address.parse(heard.address)
-            if (address.platform, address.account) != (NAME, ACCOUNT):
+        for address, key in marks:
+            try:
+                oldest = float(key.removeprefix("m:")) - OVERLAP_S
+            except ValueError:
                 continue
-            ts = heard.key.removeprefix("m:")
-            oldest = (float(ts) if heard.key.startswith("m:") else heard.at / 1000) - OVERLAP_S
             try:
                 messages = await self._since(address, oldest)
             except Failure as failure:
                 _log.warning("slack.history_unread", reason=failure.error)
                 continue
-            refused = [key.removeprefix("refused.") for each in messages if (key := key_of(each)).startswith("refused.")]
+            refused = [own.removeprefix("refused.") for each in messages if (own := key_of(each)).startswith("refused.")]
             for message in sorted(messages, key=lambda each: str(each.get("ts"))):
                 if message.get("user") and not message.get("bot_id") and (body := event(message, address, bot)):
                     await self._take(body, refused)

@@ -168,11 +168,11 @@ def _element(each: Input, locale: str) -> dict[str, Any]:
     if each.kind == "one" and drawable:
         options = [_option(option) for option in each.options]
         chosen = [drawn for drawn in options if drawn["value"] == each.value]
-        initial = {"initial_option": chosen[0]} if chosen else {}
+        picked: dict[str, Any] = {"initial_option": chosen[0]} if chosen else {}
         # A radio button cannot be let go of again, so it is only for what must be answered.
         if each.required and len(options) <= RADIO:
-            return {"type": "radio_buttons", "action_id": "v", "options": options, **initial}
-        return {"type": "static_select", "action_id": "v", "placeholder": plain(say("choose", locale), 150), "options": options, **initial}
+            return {"type": "radio_buttons", "action_id": "v", "options": options, **picked}
+        return {"type": "static_select", "action_id": "v", "placeholder": plain(say("choose", locale), 150), "options": options, **picked}
     value = without_controls(each.value)
     initial = {} if not value or (_too_long(each) and not each.error) else {"initial_value": value[:INPUT_LIMIT]}
     # What is too long and was refused must fit, so that it can be shortened.

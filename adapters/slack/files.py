@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import AsyncIterator
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -11,10 +10,10 @@ from adapters.ports import Blobs, FileRefused
 from adapters.slack.decode import words
 from adapters.slack.web import Failure, Web
 from adapters.slack.words import Word, say
+from adapters.text import name_of, without_controls
 from conversations.model import Attachment
 
 FILE_LIMIT: Final = 20 * 1_048_576
-NAME_LIMIT: Final = 100
 TRIES: Final = 2
 PART: Final = 65_536
 
@@ -57,12 +56,13 @@ async def fetch(web: Web, blobs: Blobs, file: dict[str, Any]) -> Fetched:
             return Fetched(None, "file_size")
         except Failure:
             continue
-        return Fetched(Attachment(kept.digest, name_of(words(file, "name")), kept.mime, kept.size))
+        return Fetched(Attachment(kept.digest, name_of(words(file, "name"), kept.mime), kept.mime, kept.size))
     return Fetched(None, "file_fetch")
 
 
 def refusal(word: Word, file: dict[str, Any], locale: str) -> str:
-    return say(word, locale, name=name_of(words(file, "name") or words(file, "title")), megabytes=FILE_LIMIT // 1_048_576)
+    shown = " ".join(without_controls(words(file, "name") or words(file, "title")).split())[:100] or "?"
+    return say(word, locale, name=shown, megabytes=FILE_LIMIT // 1_048_576)
 
 
 def ours(url: str, base_url: str) -> bool:
@@ -96,10 +96,3 @@ async def _parts(web: Web, url: str, html: bool) -> AsyncIterator[bytes]:
                 yield part
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Failure(type(error).__name__, transient=True) from None
-
-
-def name_of(given: str) -> str:
-    """A name that is only a name: no path, nothing invisible."""
-    bare = given.replace("\\", "/").rpartition("/")[2]
-    fit = "".join(letter for letter in bare if unicodedata.category(letter)[0] != "C")
-    return " ".join(fit.split())[:NAME_LIMIT].strip(" .") or "file"

@@ -284,7 +284,7 @@ class Receiver:
             return
         locale = await self._locale(user)
         chat = chat if chat.startswith("D") else await self._direct_chat(user)
-        own = await self._tickets(str(Address(decoding.NAME, ACCOUNT, chat)), locale) if chat else ()
+        own = await self._tickets(Address(decoding.NAME, ACCOUNT, chat), locale) if chat else ()
         drawn = home(own, locale, words(at(raw, "payload"), "team_id"), words(at(raw, "payload"), "api_app_id"))
         try:
             await self._web.call("views_publish", user_id=user, view=drawn)
