@@ -26,7 +26,6 @@ from adapters.slack.settings import SlackSettings
 from adapters.slack.socket import Socket
 from adapters.slack.web import Failure, Web
 from conversations.events import Inbound
-from conversations.model import Address
 
 BODY_LIMIT: Final = 3_000_000
 """Bytes of a request from Slack: a whole modal may be 250 kB and a message with its blocks more, but not like this."""
@@ -52,6 +51,7 @@ class Slack:
         self._receiver = Receiver(self._web, self._forms, self._sender, blobs, tickets)
         self._now = now
         self.catch_up = CatchUp(self._web, heard, self._take_again)
+        self._receiver.close_gap = self.catch_up.close_gap
 
     # --- decode ---
 
@@ -81,14 +81,15 @@ class Slack:
         try:
             await self._sign_in()
             # Before anything new is stored: it would hide what is missing before it.
-            marks = await self.catch_up.marks()
+            await self.catch_up.mark(self._receiver.bot)
             self._receiver.accept = accept
             if self.settings.mode == "http":
-                await self._read_on(marks)
+                await self.catch_up.read()
                 await self._until_lost()
             else:
-                await self._attend(marks)
+                await self._attend()
         finally:
+            self.catch_up.stop()
             await self._receiver.stop()
             await self._web.close()
 
@@ -108,7 +109,7 @@ class Slack:
                 self._receiver.bot = decoding.words(answer, "user_id")
                 return
 
-    async def _attend(self, marks: Sequence[tuple[Address, str]]) -> None:
+    async def _attend(self) -> None:
         """One connection after the other: Slack closes each within hours, and networks sooner."""
         wait = BACK_OFF_S
         while True:
@@ -117,7 +118,7 @@ class Slack:
             try:
                 await socket.open()
                 wait = BACK_OFF_S
-                reading = asyncio.create_task(self._read_on(marks))
+                reading = asyncio.create_task(self.catch_up.read())
                 await socket.attend(self._refuse_if_lost)
             except (Failure, OSError, TimeoutError) as broken:
                 _log.warning("slack.disconnected", reason=broken.error if isinstance(broken, Failure) else type(broken).__name__)
@@ -128,14 +129,11 @@ class Slack:
             self._refuse_if_lost()
             await asyncio.sleep(wait)
             wait = min(wait * 2, BACK_OFF_LIMIT_S)
-            marks = await self.catch_up.marks()
-
-    async def _read_on(self, marks: Sequence[tuple[Address, str]]) -> None:
-        await self.catch_up.read(marks, self._receiver.bot)
+            await self.catch_up.mark(self._receiver.bot)
 
     async def _take_again(self, body: dict[str, Any], refused: list[str]) -> None:
         self._receiver.told_already(refused)
-        await self._receiver.receive(body)
+        await self._receiver.receive(body, live=False)
 
     async def _until_lost(self) -> None:
         while True:

@@ -7,7 +7,7 @@ messages that are stored; what is offered twice is known by its key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
@@ -35,38 +35,67 @@ _log = structlog.get_logger(__name__)
 
 
 class CatchUp:
-    """`take(body, files)` is given each message found, as the event it was, and the ids of files that are known to be refused."""
+    """`take(body, files)` is given each message found, as the event it was, and the ids of files that are known to be refused.
+
+    A conversation is read before anything newer in it is taken (`close_gap`), so that its order stays; the others follow at leisure.
+    """
 
     def __init__(self, web: Web, heard: Heard, take: Callable[[dict[str, Any], list[str]], Awaitable[None]]) -> None:
         self.pace = PACE_S
+        self.overlap = OVERLAP_S
         self._web = web
         self._heard = heard
         self._take = take
+        self._bot = ""
+        self._marks: dict[str, tuple[Address, str]] = {}
+        self._reading: dict[str, asyncio.Task[None]] = {}
 
-    async def marks(self) -> Sequence[tuple[Address, str]]:
-        """How far each open conversation is read. To be asked before the next event is taken: it would move the mark past the gap."""
+    async def mark(self, bot: str) -> None:
+        """Note how far each open conversation is read. To be done before the next event is taken: it would hide the gap before it."""
+        self._bot = bot
         while True:
             try:
-                return (await self._heard(NAME, ACCOUNT))[:CONVERSATIONS]
+                found = (await self._heard(NAME, ACCOUNT))[:CONVERSATIONS]
             except NotStored as error:
                 await asyncio.sleep(error.after)
+            else:
+                self._marks = {str(address): (address, key) for address, key in found}
+                return
 
-    async def read(self, marks: Sequence[tuple[Address, str]], bot: str) -> None:
-        """Oldest to newest within a conversation. One that cannot be read is left out: the others are no worse for it."""
-        for address, key in marks:
-            try:
-                oldest = float(key.removeprefix("m:")) - OVERLAP_S
-            except ValueError:
-                continue
-            try:
-                messages = await self._since(address, oldest)
-            except Failure as failure:
-                _log.warning("slack.history_unread", reason=failure.error)
-                continue
-            refused = [own.removeprefix("refused.") for each in messages if (own := key_of(each)).startswith("refused.")]
-            for message in sorted(messages, key=lambda each: str(each.get("ts"))):
-                if message.get("user") and not message.get("bot_id") and (body := event(message, address, bot)):
-                    await self._take(body, refused)
+    async def read(self) -> None:
+        """Every conversation that was marked and is not read yet, the newest first."""
+        while self._marks:
+            await self.close_gap(next(iter(self._marks)))
+            await asyncio.sleep(self.pace)
+
+    async def close_gap(self, where: str) -> None:
+        """Returns when the conversation at `where` is read, if it was marked."""
+        task = self._reading.get(where)
+        if task is None:
+            mark = self._marks.pop(where, None)
+            if mark is None:
+                return
+            task = self._reading[where] = asyncio.create_task(self._read_one(*mark))
+            task.add_done_callback(lambda _: self._reading.pop(where, None))
+        await asyncio.shield(task)
+
+    def stop(self) -> None:
+        self._marks = {}
+        for task in self._reading.values():
+            task.cancel()
+
+    async def _read_one(self, address: Address, key: str) -> None:
+        """Oldest to newest. What cannot be read is left out: it must not hold up what comes now."""
+        try:
+            oldest = float(key.removeprefix("m:")) - self.overlap
+            messages = await self._since(address, oldest)
+        except (Failure, ValueError) as failure:
+            _log.warning("slack.history_unread", reason=failure.error if isinstance(failure, Failure) else "no mark")
+            return
+        refused = [own.removeprefix("refused.") for each in messages if (own := key_of(each)).startswith("refused.")]
+        for message in sorted(messages, key=lambda each: str(each.get("ts"))):
+            if message.get("user") and not message.get("bot_id") and (body := event(message, address, self._bot)):
+                await self._take(body, refused)
 
     async def _since(self, address: Address, oldest: float) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -87,7 +116,6 @@ class CatchUp:
         if cursor:
             arguments["cursor"] = cursor
         for attempt in range(1, TRIES + 1):
-            await asyncio.sleep(self.pace)
             try:
                 if address.thread:
                     return await self._web.call("conversations_replies", ts=address.thread, **arguments)

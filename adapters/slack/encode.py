@@ -118,15 +118,21 @@ def view(message: Message, sheet: Sheet, said: str, address: Address) -> dict[st
     attached = {each.name: each.files for each in sheet.inputs if each.files}
     filled = Filled(str(address), said, sheet.key, sheet.form, sheet.version, keep, attached)
     inputs = list(sheet.inputs)
+    dropped: list[Input] = []
     if len(filled.written()) > METADATA_LIMIT:
-        # So many files with such long names: more of them can be sent in the chat.
+        # So many files with such long names: they stay as they are, and more of them can be sent in the chat.
         filled = filled._replace(files={})
+        dropped = [each for each in inputs if each.files]
         inputs = [each for each in inputs if not each.files]
-    blocks = [drawn for part in parts(sheet.lead) for drawn in block(part)]
+    # Of a very long remark the beginning: all of it stands in the message, and a view has its limit too.
+    blocks = block(parts(sheet.lead)[0])
     for each in inputs:
         if each.error:
             blocks.append({"type": "context", "elements": [plain(f"⚠️ {each.error}", HINT_LIMIT)]})
         blocks.append(_input(each, said, locale))
+    for each in dropped:
+        names = say("attached", locale, names=", ".join(file.name or "?" for file in each.files))
+        blocks.append({"type": "section", "text": plain(names, HINT_LIMIT)})
     page = f"{say('form', locale)} {sheet.page}/{sheet.pages}" if sheet.pages > 1 else say("form", locale)
     return {
         "type": "modal",

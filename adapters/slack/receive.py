@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -56,6 +56,7 @@ class Receiver:
     def __init__(self, web: Web, forms: Forms, sender: Sender, blobs: Blobs, tickets: Tickets) -> None:
         self.accept: Accept | None = None
         self.bot = ""
+        self.close_gap: Callable[[str], Awaitable[None]] | None = None
         self._web = web
         self._forms = forms
         self._sender = sender
@@ -70,13 +71,16 @@ class Receiver:
         self._told: Recent[bool] = Recent(LOCALES)
         self._remarked: Recent[float] = Recent(LOCALES)
 
-    async def receive(self, body: Any) -> Answer:
-        """`body` as Slack sends it, by whatever way. The same envelope that comes again meanwhile shares the answer of the first."""
+    async def receive(self, body: Any, live: bool = True) -> Answer:
+        """`body` as Slack sends it, by whatever way. The same envelope that comes again meanwhile shares the answer of the first.
+
+        `live` False: it was read from the history, and waits for nothing that comes before it.
+        """
         raw = envelope(body)
         name = identity(raw)
         task = self._under_way.get(name) if name else None
         if task is None:
-            task = self._begin(self._take(raw))
+            task = self._begin(self._take(raw, live))
             if name:
                 self._under_way[name] = task
                 task.add_done_callback(lambda _: self._under_way.pop(name, None))
@@ -104,7 +108,7 @@ class Receiver:
 
     # --- one envelope ---
 
-    async def _take(self, raw: dict[str, Any]) -> Answer:
+    async def _take(self, raw: dict[str, Any], live: bool) -> Answer:
         began = asyncio.get_running_loop().time()
         try:
             event = decoding.event_of(raw)
@@ -118,7 +122,7 @@ class Receiver:
             elif decoding.action_of(raw)[0] == decoding.SHEET:
                 await self._open_form(raw)
             elif expected(raw):
-                return await self._store(raw, began)
+                return await self._store(raw, began, live)
             # Whatever is not for us is acknowledged: else Slack would bring it again and again.
             return Answer()
         except NotStored:
@@ -127,13 +131,16 @@ class Receiver:
             _log.error("slack.envelope_failed", error=type(error).__name__, kind=words(raw, "type"))
             return NOT_STORED
 
-    async def _store(self, raw: dict[str, Any], began: float) -> Answer:
+    async def _store(self, raw: dict[str, Any], began: float, live: bool) -> Answer:
         user = decoding.user_of(raw)
         if decoding.needs_chat(raw):
             if not (chat := await self._direct_chat(user)):
                 return NOT_STORED
             raw = {**raw, "found": {"chat": chat}}
         place = place_of(raw)
+        if live and self.close_gap is not None and raw["type"] == "events_api":
+            # What was said while the desk was down comes before what is said now.
+            await self.close_gap(place)
         waiting: Waiting | None = None
         lock, users = self._locks.get(place, (asyncio.Lock(), 0))
         self._locks[place] = lock, users + 1

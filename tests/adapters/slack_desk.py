@@ -22,7 +22,7 @@ from adapters.slack.settings import ACCOUNT, SlackSettings
 from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageReceived, Started
 from conversations.model import Address, Attachment, Message
 from tests.adapters.slack_server import SlackServer
-from tests.adapters.slack_wire import APP_TOKEN, BOT_TOKEN, BOT_USER, SECRET, event
+from tests.adapters.slack_wire import APP_TOKEN, BOT_TOKEN, BOT_USER, event
 from tests.contracts.adapter import Sample
 
 ANA = Address("slack", ACCOUNT, "D0ANA")

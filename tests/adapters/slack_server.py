@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
 from aiohttp import WSMsgType, web
 
 from tests.adapters import slack_rules as rules
-from tests.adapters.slack_wire import APP, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Envelope, shown
+from tests.adapters.slack_wire import APP, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Envelope, kept, page, shown, unpacked
 
 DEADLINE_S = 3.0
 Fault = tuple[Any, ...]
@@ -152,7 +154,7 @@ class SlackServer:
     def _chat_postmessage(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._writable(arguments.get("channel"))
         rules.message(arguments)
-        post = self.post(arguments["channel"], {"user": BOT_USER, "bot_id": BOT_ID, **_kept(arguments)})
+        post = self.post(arguments["channel"], {"user": BOT_USER, "bot_id": BOT_ID, **kept(arguments)})
         return {"channel": arguments["channel"], "ts": post["ts"], "message": post}
 
     def _chat_update(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +163,7 @@ class SlackServer:
         rules.message(arguments, update=True)
         if post is not None:
             rules.need(post.get("bot_id") == BOT_ID, "somebody else's message", "cant_update_message")
-            post |= _kept(arguments)
+            post |= kept(arguments)
             post["edits"] = post.get("edits", 0) + 1
         return {"channel": arguments["channel"], "ts": arguments["ts"]}
 
@@ -173,24 +175,24 @@ class SlackServer:
     def _conversations_history(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._writable(arguments.get("channel"))
         found = [post for post in self.messages[arguments["channel"]] if post.get("thread_ts", post["ts"]) == post["ts"]]
-        return _page(list(reversed(found)), arguments)
+        return page(list(reversed(found)), arguments)
 
     def _conversations_replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._writable(arguments.get("channel"))
         root = arguments["ts"]
-        return _page([post for post in self.messages[arguments["channel"]] if root in (post["ts"], post.get("thread_ts"))], arguments)
+        return page([post for post in self.messages[arguments["channel"]] if root in (post["ts"], post.get("thread_ts"))], arguments)
 
     def _views_open(self, arguments: dict[str, Any]) -> dict[str, Any]:
         expires, used = self._triggers.get(arguments.get("trigger_id", ""), (0.0, False))
         rules.need(not used, "a trigger is good for one view", "exchanged_trigger_id")
         rules.need(time.monotonic() <= expires, "a trigger is good for three seconds", "expired_trigger_id")
         self._triggers[arguments["trigger_id"]] = expires, True
-        drawn = _json(arguments["view"])
+        drawn = unpacked(arguments["view"])
         rules.view(drawn)
         return {"view": self.show(f"V{next(self.count)}", drawn)}
 
     def _views_publish(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        drawn = _json(arguments["view"])
+        drawn = unpacked(arguments["view"])
         rules.view(drawn)
         self.homes[arguments["user_id"]] = drawn
         return {"view": drawn}
@@ -207,7 +209,7 @@ class SlackServer:
     def _files_completeuploadexternal(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._writable(arguments.get("channel_id"))
         shared = []
-        for each in _json(arguments["files"]):
+        for each in unpacked(arguments["files"]):
             about, content = self.files[each["id"]]
             rules.need(len(content) == about["size"], "the bytes are not those announced", "upload_failed")
             shared.append({**about, "title": each.get("title", "")})
@@ -357,28 +359,6 @@ class SlackServer:
         return self.views[id]
 
 
-def _kept(arguments: dict[str, Any]) -> dict[str, Any]:
-    names = ("text", "blocks", "metadata", "thread_ts")
-    return {name: _json(arguments[name]) if name != "text" else arguments[name] for name in names if arguments.get(name)}
-
-
-def _page(found: list[dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:
-    oldest, limit = float(arguments.get("oldest") or 0), min(int(arguments.get("limit") or 100), 999)
-    start = int(arguments.get("cursor") or 0)
-    wanted = [post for post in found if float(post["ts"]) > oldest]
-    if str(arguments.get("include_all_metadata")).lower() not in ("1", "true"):
-        wanted = [{name: value for name, value in post.items() if name != "metadata"} for post in wanted]
-    more = start + limit < len(wanted)
-    cursor = {"response_metadata": {"next_cursor": str(start + limit)}} if more else {}
-    return {"messages": wanted[start : start + limit], "has_more": more, **cursor}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in "[{":
-        return json.loads(value)
-    return value
-
-
 def _hint(fault: Fault | None) -> dict[str, str]:
     return {"Retry-After": str(fault[1])} if fault and fault[1] is not None else {}
 
@@ -400,9 +380,15 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
 
 @asynccontextmanager
 async def slack() -> AsyncIterator[SlackServer]:
+    """A server for one test, which must have found nothing that Slack would not take."""
     server = SlackServer()
-    await server.start()
-    try:
-        yield server
-    finally:
-        await server.stop()
+    with patch.dict(os.environ):
+        # The library reads these even for an address on this machine.
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+            os.environ.pop(name, None)
+        await server.start()
+        try:
+            yield server
+        finally:
+            await server.stop()
+    assert server.problems == []

@@ -97,3 +97,25 @@ def labels(post: dict[str, Any]) -> list[str]:
     return [
         text["text"] for each in elements for text in ([each["text"]] if "text" in each else [option["text"] for option in each["options"]])
     ]
+
+
+def kept(arguments: dict[str, Any]) -> dict[str, Any]:
+    names = ("text", "blocks", "metadata", "thread_ts")
+    return {name: unpacked(arguments[name]) if name != "text" else arguments[name] for name in names if arguments.get(name)}
+
+
+def page(found: list[dict[str, Any]], arguments: dict[str, Any]) -> dict[str, Any]:
+    oldest, limit = float(arguments.get("oldest") or 0), min(int(arguments.get("limit") or 100), 999)
+    start = int(arguments.get("cursor") or 0)
+    wanted = [post for post in found if float(post["ts"]) > oldest]
+    if str(arguments.get("include_all_metadata")).lower() not in ("1", "true"):
+        wanted = [{name: value for name, value in post.items() if name != "metadata"} for post in wanted]
+    more = start + limit < len(wanted)
+    cursor = {"response_metadata": {"next_cursor": str(start + limit)}} if more else {}
+    return {"messages": wanted[start : start + limit], "has_more": more, **cursor}
+
+
+def unpacked(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in "[{":
+        return json.loads(value)
+    return value

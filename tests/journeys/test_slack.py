@@ -35,12 +35,9 @@ FILLED: dict[str, Any] = {
 
 
 @pytest.fixture
-async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlackServer]:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
+async def server() -> AsyncIterator[SlackServer]:
     async with slack() as server:
         yield server
-        assert server.problems == []
 
 
 @pytest.fixture
