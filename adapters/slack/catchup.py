@@ -87,9 +87,9 @@ class CatchUp:
     async def _read_one(self, address: Address, key: str) -> None:
         """Oldest to newest. What cannot be read is left out: it must not hold up what comes now."""
         try:
-            oldest = float(key.removeprefix("m:")) - self.overlap
+            oldest = float(key.split(":")[1]) - self.overlap
             messages = await self._since(address, oldest)
-        except (Failure, ValueError) as failure:
+        except (Failure, ValueError, IndexError) as failure:
             _log.warning("slack.history_unread", reason=failure.error if isinstance(failure, Failure) else "no mark")
             return
         refused = [own.removeprefix("refused.") for each in messages if (own := key_of(each)).startswith("refused.")]

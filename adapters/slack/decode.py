@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from adapters.slack.incoming import text_of
 from adapters.slack.settings import ACCOUNT
@@ -218,7 +219,8 @@ def _pressed(raw: Any) -> Inbound | None:
     user, when = user_of(raw), matching(_TS, action, "action_ts")
     if not (user and when):
         return None
-    key = f"a:{user}:{when}"
+    # As a message's: what is stored tells how far the conversation is known, and a press counts for that as well.
+    key = f"m:{when}:{user}"
     if name == COMMAND:
         command, chat = words(action, "value"), matching(_ID, raw, "found", "chat")
         return inbound(chat, "", key, CommandGiven(name=command, locale=_locale(raw))) if chat and command in COMMANDS else None
@@ -311,9 +313,10 @@ def _kept(raw: Any) -> dict[str, Attachment]:
     kept: dict[str, Attachment] = {}
     for id, file in files.items() if isinstance(files, dict) else ():
         try:
-            kept[id] = msgspec.convert(file, Attachment)
+            found = msgspec.convert(file, Attachment)
         except msgspec.ValidationError:
             continue
+        kept[id] = replace(found, **{field: sendable(getattr(found, field)) for field in ("id", "name", "mime", "note")})
     return kept
 
 

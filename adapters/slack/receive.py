@@ -152,10 +152,10 @@ class Receiver:
                 where = str(inbound.address)
                 if isinstance(inbound.event, FormAnswered):
                     waiting = self._forms.wait(where, inbound.event.key)
-                elif raw["type"] == "events_api":
-                    self._forms.moved_on(where)
-                if trigger := words(at(raw, "payload"), "trigger_id"):
+                elif trigger := words(at(raw, "payload"), "trigger_id"):
                     self._forms.clicked(where, trigger, began)
+                else:
+                    self._forms.moved_on(where)
                 patience = EVENT_S if raw["type"] == "events_api" else ACK_S
                 stored = await self._accept(inbound, began + patience)
         finally:

@@ -237,7 +237,7 @@ SAMPLES = (
     ),
     Sample(
         envelope("interactive", {**PRESSED, "actions": [{**CHOSEN, "action_ts": "1719000002.000300"}]}, locale="es-ES"),
-        Inbound(ANA, "a:U0ANA:1719000002.000300", ChoicePressed(key="3.1", label="Sí")),
+        Inbound(ANA, "m:1719000002.000300:U0ANA", ChoicePressed(key="3.1", label="Sí")),
     ),
     Sample(
         envelope(
@@ -256,7 +256,7 @@ SAMPLES = (
                 ],
             },
         ),
-        Inbound(THREAD, "a:U0ANA:1719000003.000300", ChoicePressed(key="4.30", label="Otra")),
+        Inbound(THREAD, "m:1719000003.000300:U0ANA", ChoicePressed(key="4.30", label="Otra")),
     ),
     Sample(
         envelope(
@@ -270,7 +270,7 @@ SAMPLES = (
             chat="D0ANA",
             locale="es-ES",
         ),
-        Inbound(ANA, "a:U0ANA:1719000004.000300", CommandGiven(name="tickets", locale="es-ES")),
+        Inbound(ANA, "m:1719000004.000300:U0ANA", CommandGiven(name="tickets", locale="es-ES")),
     ),
     Sample(
         envelope("slash_commands", {**SLASH, "text": "Ticket"}, chat="D0ANA"),

@@ -28,7 +28,7 @@ class People:
     async def mention(self, user: str, channel: str, text: str, thread: str = "") -> Envelope:
         given = {"thread_ts": thread} if thread else {}
         post = self.server.post(channel, {"user": user, "text": f"<@{BOT_USER}> {escaped(text)}", **given})
-        return await self.server.offer("events_api", event({"type": "app_mention", "channel": channel, **post}), post["ts"])
+        return await self.server.offer("events_api", event({**post, "type": "app_mention", "channel": channel}), post["ts"])
 
     async def press(self, user: str, chat: str, label: str) -> Envelope:
         """The newest button or option with this label."""

@@ -124,7 +124,7 @@ def test_what_is_too_long_to_be_shown_is_kept_when_nothing_is_written() -> None:
     sheet = Sheet("17.1", "ticket", 1, 1, 1, (long, short, given_files))
     drawn = view(Message((), "es", (), sheet), sheet, "5.2.1", desk.ANA)
     assert [block.get("optional") for block in drawn["blocks"]] == [True, True, True]
-    values = {
+    values: dict[str, Any] = {
         "details@5.2.1": {"v": {"type": "plain_text_input", "value": None}},
         "service@5.2.1": {"v": {"type": "plain_text_input", "value": None}},
         "files@5.2.1": {"v": {"type": "file_input", "files": []}},
@@ -183,8 +183,8 @@ def fuzz(count: int, seed: int) -> int:
     for _ in range(count):
         raw = copy.deepcopy(chance.choice(raws))
         for _ in range(chance.randint(1, 4)):
-            spot = chance.choice(list(containers(raw)))
-            key = chance.choice(list(spot) if isinstance(spot, dict) else range(len(spot)))
+            spot: Any = chance.choice(list(containers(raw)))
+            key: Any = chance.choice(list(spot) if isinstance(spot, dict) else range(len(spot)))
             match chance.randrange(4):
                 case 0:
                     del spot[key]
