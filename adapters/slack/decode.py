@@ -314,7 +314,7 @@ def _kept(raw: Any) -> dict[str, Attachment]:
     for id, file in files.items() if isinstance(files, dict) else ():
         try:
             found = msgspec.convert(file, Attachment)
-        except msgspec.ValidationError:
+        except ValueError:  # msgspec's own, and half a character where a field has a name
             continue
         kept[id] = replace(found, **{field: sendable(getattr(found, field)) for field in ("id", "name", "mime", "note")})
     return kept
