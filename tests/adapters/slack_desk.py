@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import time
@@ -13,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 from pydantic import SecretStr
 
+from adapters.base import Outbound
 from adapters.ports import FileRefused
 from adapters.slack import decode as decoding
 from adapters.slack.adapter import Slack
@@ -23,7 +25,7 @@ from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbo
 from conversations.model import Address, Attachment, Message
 from tests.adapters.slack_server import SlackServer
 from tests.adapters.slack_wire import APP_TOKEN, BOT_TOKEN, BOT_USER, event
-from tests.contracts.adapter import Sample
+from tests.contracts.adapter import Intake, Sample
 
 ANA = Address("slack", ACCOUNT, "D0ANA")
 THREAD = Address("slack", ACCOUNT, "C0HELP", "1719000000.000100")
@@ -99,6 +101,27 @@ async def closing(slack: Slack) -> AsyncIterator[Slack]:
         yield slack
     finally:
         await slack.close()
+
+
+@asynccontextmanager
+async def running(server: SlackServer, adapter: Slack, intake: Intake | None = None) -> AsyncIterator[Intake]:
+    intake = intake or Intake()
+    before = server.connections
+    task = asyncio.create_task(adapter.run(intake.accept))
+    await server.until(lambda: server.connections > before or task.done())
+    try:
+        yield intake
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def say(adapter: Slack, message: Message, key: str = "5.2.1", to: Address = ANA) -> str:
+    """What delivery does with a message; the receipt of its last part."""
+    receipt = ""
+    for payload in adapter.encode(Outbound(to, message, key)):
+        receipt = (await adapter.deliver(payload, f"{key}.{payload.part}")).platform_id
+    return receipt
 
 
 # --- recorded payloads, shortened where Slack repeats itself, and what each means ---

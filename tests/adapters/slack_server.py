@@ -20,11 +20,25 @@ from unittest.mock import patch
 from aiohttp import WSMsgType, web
 
 from tests.adapters import slack_rules as rules
-from tests.adapters.slack_wire import APP, APP_TOKEN, BOT_ID, BOT_TOKEN, BOT_USER, TEAM, Envelope, kept, page, shown, unpacked
+from tests.adapters.slack_wire import (
+    APP,
+    APP_TOKEN,
+    BOT_ID,
+    BOT_TOKEN,
+    BOT_USER,
+    TEAM,
+    Envelope,
+    Fault,
+    arguments,
+    cut,
+    hint,
+    kept,
+    page,
+    shown,
+    unpacked,
+)
 
 DEADLINE_S = 3.0
-Fault = tuple[Any, ...]
-"""("429", seconds or None), ("5xx", status), ("refuse", code), ("reset before",), ("reset after",), ("slow", event), ("garbage",)"""
 
 
 class SlackServer:
@@ -57,6 +71,22 @@ class SlackServer:
         self._last_ts = 0.0
         self._runner: web.AppRunner | None = None
         self._changed = asyncio.Condition()
+        self._methods: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "auth.test": self._auth_test,
+            "apps.connections.open": self._apps_connections_open,
+            "users.info": self._users_info,
+            "conversations.open": self._conversations_open,
+            "chat.postMessage": self._chat_postmessage,
+            "chat.update": self._chat_update,
+            "chat.postEphemeral": self._chat_postephemeral,
+            "conversations.history": self._conversations_history,
+            "conversations.replies": self._conversations_replies,
+            "views.open": self._views_open,
+            "views.publish": self._views_publish,
+            "files.info": self._files_info,
+            "files.getUploadURLExternal": self._files_getuploadurlexternal,
+            "files.completeUploadExternal": self._files_completeuploadexternal,
+        }
 
     # --- the servers ---
 
@@ -80,11 +110,6 @@ class SlackServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def changed(self) -> None:
-        """Wait until something was called, said or acknowledged."""
-        async with self._changed:
-            await self._changed.wait()
-
     async def _tell(self) -> None:
         async with self._changed:
             self._changed.notify_all()
@@ -97,27 +122,27 @@ class SlackServer:
 
     async def _api(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        arguments = await _arguments(request)
-        self.calls.append((method, arguments))
+        given = await arguments(request)
+        self.calls.append((method, given))
         fault = self.faults[method].popleft() if self.faults[method] else self.chance(method)
         kind = fault[0] if fault else ""
         if kind == "429":
-            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=_hint(fault))
+            return web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers=hint(fault))
         if kind == "5xx" and fault:
             return web.Response(text="<html>upstream</html>", status=fault[1], content_type="text/html")
         if kind == "reset before":
-            return _cut(request)
+            return cut(request)
         if kind == "garbage":
             return web.Response(text='{"ok": tr', content_type="application/json")
         if kind == "refuse" and fault:
             return web.json_response({"ok": False, "error": fault[1]})
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
-        answer = self._answer(method, arguments, token)
+        answer = self._answer(method, given, token)
         await self._tell()
         if kind == "slow" and fault:
             await fault[1].wait()
         if kind == "reset after":
-            return _cut(request)
+            return cut(request)
         return web.json_response(answer)
 
     def _answer(self, method: str, arguments: dict[str, Any], token: str) -> dict[str, Any]:
@@ -125,7 +150,7 @@ class SlackServer:
             return {"ok": False, "error": self.revoked}
         if token != (APP_TOKEN if method == "apps.connections.open" else BOT_TOKEN):
             return {"ok": False, "error": "invalid_auth" if token else "not_authed"}
-        call = getattr(self, "_" + method.replace(".", "_").lower(), None)
+        call = self._methods.get(method)
         if call is None:
             self.problems.append(f"unknown method {method}")
             return {"ok": False, "error": "unknown_method"}
@@ -357,25 +382,6 @@ class SlackServer:
     def show(self, id: str, drawn: dict[str, Any]) -> dict[str, Any]:
         self.views[id] = {**drawn, "id": id, "hash": f"{self.ts()}.hash"}
         return self.views[id]
-
-
-def _hint(fault: Fault | None) -> dict[str, str]:
-    return {"Retry-After": str(fault[1])} if fault and fault[1] is not None else {}
-
-
-def _cut(request: web.Request) -> web.StreamResponse:
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response()
-
-
-async def _arguments(request: web.Request) -> dict[str, Any]:
-    found: dict[str, Any] = dict(request.query)
-    if request.content_type == "application/json":
-        found |= await request.json()
-    elif request.can_read_body:
-        found |= {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
-    return found
 
 
 @asynccontextmanager

@@ -7,8 +7,13 @@ import json
 import time
 from typing import Any
 
+from aiohttp import web
+
 BOT_TOKEN, APP_TOKEN, SECRET = "xoxb-test-token", "xapp-test-token", "0123456789abcdef0123456789abcdef"
 TEAM, APP, BOT_USER, BOT_ID = "T0TEAM", "A0APP", "U0BOT", "B0BOT"
+
+Fault = tuple[Any, ...]
+"""("429", seconds or None), ("5xx", status), ("refuse", code), ("reset before",), ("reset after",), ("slow", event), ("garbage",)"""
 
 
 class Envelope:
@@ -119,3 +124,22 @@ def unpacked(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in "[{":
         return json.loads(value)
     return value
+
+
+def hint(fault: Fault | None) -> dict[str, str]:
+    return {"Retry-After": str(fault[1])} if fault and fault[1] is not None else {}
+
+
+def cut(request: web.Request) -> web.StreamResponse:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
+
+
+async def arguments(request: web.Request) -> dict[str, Any]:
+    found: dict[str, Any] = dict(request.query)
+    if request.content_type == "application/json":
+        found |= await request.json()
+    elif request.can_read_body:
+        found |= {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    return found

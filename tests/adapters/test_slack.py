@@ -16,8 +16,8 @@ from adapters.slack.encode import Post
 from conversations.model import Choice
 from tests.adapters import slack_desk as desk
 from tests.adapters import slack_rules as rules
-from tests.adapters.slack_server import Fault, SlackServer, slack
-from tests.adapters.slack_wire import leaves, shown
+from tests.adapters.slack_server import SlackServer, slack
+from tests.adapters.slack_wire import Fault, leaves, shown
 from tests.contracts.adapter import AdapterContract
 
 

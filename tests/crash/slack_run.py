@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from tests.adapters.slack_people import People
-from tests.adapters.slack_server import Fault, SlackServer
-from tests.adapters.slack_wire import event, shown
+from tests.adapters.slack_server import SlackServer
+from tests.adapters.slack_wire import Fault, event, shown
 from tests.crash.memory_run import compare
 from tests.crash.report import Found
 from tests.crash.victim import Victim
