@@ -22,8 +22,6 @@ PATIENCE_S: Final = 15.0
 NO_HINT_S: Final = 30.0
 """How long to wait after a 429 that does not say how long."""
 
-BODY_LIMIT: Final = 4_000_000
-
 
 def quiet() -> logging.Logger:
     """The library's logs quote what customers wrote and single-use addresses. What matters in them is reported by us."""
