@@ -90,7 +90,8 @@ class App:
                 self._heed_signals(loop)
                 web = None
                 if listener is not None and self.webchat is not None:
-                    site = application(self.webchat.routes(), self.wellness.checks(), self.wellness.figures)
+                    routes = [route for adapter in self.pipeline.adapters for route in getattr(adapter, "routes", tuple)()]
+                    site = application(routes, self.wellness.checks(), self.wellness.figures)
                     web = Web(site, self.settings.http, listener)
                 await self._serve(web, partial(announce, address_of(self.settings.http, listener) if listener else ""))
             finally:
@@ -197,6 +198,10 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
 
         heard = HeardLately(database, clock)
         adapters.append(Discord(settings.discord, blobs=files, said=SaidBefore(database), heard=heard))
+    if settings.slack.on and "adapters" in roles:
+        if settings.slack.mode == "http" and webchat is None:
+            raise WrongSetting("RELEVO_SLACK__MODE: http needs the role web in the same process, for /hooks/slack")
+        adapters.append(_slack(settings, database, library, blobs, clock))
     file = sqlite_path(settings.database)
     pipeline = Pipeline(
         database,
@@ -218,3 +223,20 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     )
     wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
     return App(settings, database, library, pipeline, supervisor, wellness, webchat, blobs, clock, metrics, log)
+
+
+def _slack(settings: Settings, database: Database, library: Library, blobs: Blobs, clock: Clock) -> Adapter:
+    # Imported only where it is on: what is not used takes no memory.
+    from adapters.slack.adapter import Slack
+    from bot.heard import HeardLately
+    from bot.home import OwnTickets
+    from bot.said import SaidBefore
+
+    return Slack(
+        settings.slack,
+        blobs=Files(blobs),
+        said=SaidBefore(database),
+        heard=HeardLately(database, clock),
+        tickets=OwnTickets(database, lambda: library.current),
+        now=clock.now,
+    )

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from adapters.discord.settings import DiscordSettings
 from adapters.email.settings import EmailSettings
+from adapters.slack.settings import SlackSettings
 from adapters.webchat.settings import WebChatSettings, origin_of
 
 PREFIX = "RELEVO_"
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     webchat: WebChatSettings = WebChatSettings()
     email: EmailSettings = EmailSettings()
     discord: DiscordSettings = DiscordSettings()
+    slack: SlackSettings = SlackSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="before")

@@ -312,3 +312,13 @@ def counts(conn: Connection) -> WorkCounts:
 def platform_of(address: str) -> str:
     """The platform's name: the first part of an address."""
     return address.partition(":")[0]
+
+
+def state_at(conn: Connection, address: str) -> str:
+    """The state of the conversation that is answered at `address`; "" when there is none, or none of its turns was decided."""
+    st = statements.of(conn)
+    place = conn.execute(st.find_addresses, rows([(address,)])).first()
+    if place is None:
+        return ""
+    found = conn.execute(st.load_conversations, rows([(place.shard, place.conversation)])).first()
+    return "" if found is None else str(found.state)

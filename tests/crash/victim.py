@@ -7,7 +7,7 @@ import contextlib
 import os
 import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,12 +43,14 @@ class Victim:
             raise RuntimeError(f"the desk did not start: see {self._folder / 'victim.log'}")
         self.up.set()
 
-    async def live_and_die(self, chance: random.Random) -> None:
-        """Start, run for a while, and be killed; one time in six already while starting."""
+    async def live_and_die(self, chance: random.Random, ready: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Start, run for a while, and be killed; one time in six already while starting. Its life begins when `ready` returns."""
         process = await self.start()
         early = chance.random() < 1 / 6
         if not early:
             await self.wait_until_up(process)
+            if ready is not None:
+                await ready()
         # Short lives are the more likely ones: a start is when most is taken over from the dead.
         life = chance.uniform(0.01, 0.6) if early else min(chance.expovariate(1.6) + 0.03, 2.0)
         with contextlib.suppress(TimeoutError):

@@ -1,0 +1,333 @@
+"""A Slack adapter against the fake, with ports that a test fills in, and the raw samples that its contract is read from."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from pydantic import SecretStr
+
+from adapters.base import Outbound
+from adapters.ports import FileRefused
+from adapters.slack import decode as decoding
+from adapters.slack.adapter import Slack
+from adapters.slack.decode import Filled
+from adapters.slack.ports import Own
+from adapters.slack.settings import ACCOUNT, SlackSettings
+from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageReceived, Started
+from conversations.model import Address, Attachment, Message
+from tests.adapters.slack_server import SlackServer
+from tests.adapters.slack_wire import APP_TOKEN, BOT_TOKEN, BOT_USER, event
+from tests.contracts.adapter import Intake, Sample
+
+ANA = Address("slack", ACCOUNT, "D0ANA")
+THREAD = Address("slack", ACCOUNT, "C0HELP", "1719000000.000100")
+
+
+class Stored(Struct):
+    digest: str
+    mime: str
+    size: int
+
+
+class Shelf:
+    """Files in a folder. What begins with `MZ` is none of ours."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.kept: list[str] = []
+
+    async def keep(self, parts: AsyncIterator[bytes]) -> Stored:
+        content = b"".join([part async for part in parts])
+        if content.startswith(b"MZ"):
+            raise FileRefused("type")
+        digest = hashlib.sha256(content).hexdigest()
+        (self.folder / digest).write_bytes(content)
+        self.kept.append(digest)
+        return Stored(digest, "image/png" if content.startswith(b"\x89PNG") else "text/plain", len(content))
+
+    async def find(self, id: str) -> Path | None:
+        path = self.folder / id
+        return path if path.exists() else None
+
+
+class Memories:
+    """The other ports: what was said, where the desk was spoken to, whose tickets there are."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, Message] = {}
+        self.heard: list[tuple[Address, str]] = []
+        self.own: list[Own] = []
+
+    async def find_said(self, key: str) -> Message | None:
+        return self.said.get(key)
+
+    async def find_heard(self, platform: str, account: str) -> Sequence[tuple[Address, str]]:
+        return self.heard
+
+    async def tickets(self, address: Address, locale: str) -> Sequence[Own]:
+        return self.own
+
+
+def settings(server: SlackServer, **more: Any) -> SlackSettings:
+    given = {"bot_token": SecretStr(BOT_TOKEN), "app_token": SecretStr(APP_TOKEN), "base_url": server.base_url, **more}
+    return SlackSettings(**given)
+
+
+def adapter_for(server: SlackServer, folder: Path, memories: Memories | None = None, **more: Any) -> Slack:
+    held = memories or Memories()
+    slack = Slack(
+        settings(server, **more),
+        blobs=Shelf(folder),
+        said=held.find_said,
+        heard=held.find_heard,
+        tickets=held.tickets,
+        now=lambda: round(time.time() * 1000),
+    )
+    slack.catch_up.pace = 0.0
+    return slack
+
+
+@asynccontextmanager
+async def closing(slack: Slack) -> AsyncIterator[Slack]:
+    try:
+        yield slack
+    finally:
+        await slack.close()
+
+
+@asynccontextmanager
+async def running(server: SlackServer, adapter: Slack, intake: Intake | None = None) -> AsyncIterator[Intake]:
+    intake = intake or Intake()
+    before = server.connections
+    task = asyncio.create_task(adapter.run(intake.accept))
+    await server.until(lambda: server.connections > before or task.done())
+    try:
+        yield intake
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def say(adapter: Slack, message: Message, key: str = "5.2.1", to: Address = ANA) -> str:
+    """What delivery does with a message; the receipt of its last part."""
+    receipt = ""
+    for payload in adapter.encode(Outbound(to, message, key)):
+        receipt = (await adapter.deliver(payload, f"{key}.{payload.part}")).platform_id
+    return receipt
+
+
+# --- recorded payloads, shortened where Slack repeats itself, and what each means ---
+
+
+def envelope(kind: str, payload: dict[str, Any], **found: Any) -> dict[str, Any]:
+    return {"type": kind, "envelope_id": "e-1", "payload": payload, "accepts_response_payload": False, "found": found}
+
+
+def message(**more: Any) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "channel": "D0ANA",
+        "channel_type": "im",
+        "user": "U0ANA",
+        "ts": "1719000000.000100",
+        "team": "T0TEAM",
+        **more,
+    }
+
+
+RICH = [
+    {
+        "type": "rich_text",
+        "block_id": "abc",
+        "elements": [
+            {
+                "type": "rich_text_section",
+                "elements": [
+                    {"type": "text", "text": "Mi servidor "},
+                    {"type": "text", "text": "203.0.113.10", "style": {"code": True}},
+                    {"type": "text", "text": " no responde "},
+                    {"type": "emoji", "name": "cry", "unicode": "1f622"},
+                    {"type": "user", "user_id": "U0EVA"},
+                    {"type": "link", "url": "https://status.example/"},
+                ],
+            },
+            {
+                "type": "rich_text_list",
+                "style": "ordered",
+                "elements": [
+                    {"type": "rich_text_section", "elements": [{"type": "text", "text": "ping"}]},
+                    {"type": "rich_text_section", "elements": [{"type": "text", "text": "traceroute"}]},
+                ],
+            },
+        ],
+    }
+]
+PICTURE = {"id": "F0PIC", "name": "corte.png", "mimetype": "image/png", "size": 512, "mode": "hosted", "url_private_download": "https://x"}
+KEPT = {"F0PIC": {"id": "ab12", "name": "corte.png", "mime": "image/png", "size": 512}}
+PRESSED = {
+    "type": "block_actions",
+    "user": {"id": "U0ANA", "username": "ana", "team_id": "T0TEAM"},
+    "api_app_id": "A0APP",
+    "trigger_id": "1.2.abc",
+    "container": {"type": "message", "message_ts": "1719000001.000200", "channel_id": "D0ANA", "is_ephemeral": False},
+    "channel": {"id": "D0ANA", "name": "directmessage"},
+    "message": {"type": "message", "ts": "1719000001.000200", "bot_id": "B0BOT"},
+    "response_url": "https://hooks.slack.example/actions/T0TEAM/1/x",
+}
+CHOSEN = {"type": "button", "action_id": "choice:3.1", "block_id": "Wx1", "text": {"type": "plain_text", "text": "Sí"}, "value": "3.1"}
+SLASH = {"command": "/relevo", "user_id": "U0ANA", "user_name": "ana", "channel_id": "C0HELP", "team_id": "T0TEAM", "trigger_id": "3.4.ab"}
+SENT = {
+    "type": "view_submission",
+    "user": {"id": "U0ANA"},
+    "trigger_id": "5.6.cd",
+    "view": {
+        "id": "V0VIEW",
+        "callback_id": decoding.FORM,
+        "hash": "1719.x",
+        "private_metadata": Filled(str(ANA), "5.2.1", "17.1", "ticket", 1).written(),
+        "state": {
+            "values": {
+                "department@5.2.1": {"v": {"type": "radio_buttons", "selected_option": {"value": "technical"}}},
+                "method@5.2.1": {"v": {"type": "static_select", "selected_option": None}},
+                "details@5.2.1": {"v": {"type": "plain_text_input", "value": "No arranca"}},
+                "service@5.2.1": {"v": {"type": "plain_text_input", "value": None}},
+                "files@5.2.1": {"v": {"type": "file_input", "files": [PICTURE]}},
+            }
+        },
+    },
+}
+ANSWERS = {"department": "technical", "method": "", "details": "No arranca", "service": "", "files": [KEPT["F0PIC"]]}
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+SAMPLES = (
+    Sample(
+        envelope("events_api", event(message(text="Hola &lt;b&gt; &amp; *adiós*", blocks=[])), locale="es-ES"),
+        Inbound(ANA, "m:1719000000.000100", MessageReceived(text="Hola <b> & *adiós*", locale="es-ES")),
+    ),
+    Sample(
+        envelope("events_api", event(message(text="…", blocks=RICH, ts="1719000000.000200"))),
+        Inbound(
+            ANA,
+            "m:1719000000.000200",
+            MessageReceived(text="Mi servidor 203.0.113.10 no responde 😢@U0EVAhttps://status.example/\n1. ping\n2. traceroute"),
+        ),
+    ),
+    Sample(
+        envelope("events_api", event(message(text="mira", subtype="file_share", files=[PICTURE], ts="1719000000.000300")), files=KEPT),
+        Inbound(
+            ANA,
+            "m:1719000000.000300",
+            MessageReceived(text="mira", files=(Attachment("ab12", "corte.png", "image/png", 512),)),
+        ),
+    ),
+    Sample(
+        envelope(
+            "events_api",
+            event(
+                {
+                    **message(text=f"<@{BOT_USER}> ¿qué tal &gt; ayer, <@U0EVA|eva>? <https://a.example|aquí>"),
+                    "channel": "C0HELP",
+                    "type": "app_mention",
+                }
+            ),
+        ),
+        Inbound(THREAD, "m:1719000000.000100", MessageReceived(text="¿qué tal > ayer, eva? aquí (https://a.example)")),
+    ),
+    Sample(
+        envelope(
+            "events_api",
+            event(
+                {
+                    **message(text=f"<@{BOT_USER}>", ts="1719000009.000100", thread_ts=THREAD.thread),
+                    "channel": "C0HELP",
+                    "type": "app_mention",
+                }
+            ),
+        ),
+        Inbound(THREAD, "m:1719000009.000100", Started()),
+    ),
+    Sample(
+        envelope("interactive", {**PRESSED, "actions": [{**CHOSEN, "action_ts": "1719000002.000300"}]}, locale="es-ES"),
+        Inbound(ANA, "m:1719000002.000300:U0ANA", ChoicePressed(key="3.1", label="Sí")),
+    ),
+    Sample(
+        envelope(
+            "interactive",
+            {
+                **PRESSED,
+                "channel": {"id": "C0HELP"},
+                "message": {"ts": "1719000001.000200", "thread_ts": THREAD.thread},
+                "actions": [
+                    {
+                        "type": "static_select",
+                        "action_id": "pick",
+                        "action_ts": "1719000003.000300",
+                        "selected_option": {"text": {"type": "plain_text", "text": "Otra"}, "value": "4.30"},
+                    }
+                ],
+            },
+        ),
+        Inbound(THREAD, "m:1719000003.000300:U0ANA", ChoicePressed(key="4.30", label="Otra")),
+    ),
+    Sample(
+        envelope(
+            "interactive",
+            {
+                "type": "block_actions",
+                "user": {"id": "U0ANA"},
+                "container": {"type": "view", "view_id": "V1"},
+                "actions": [{"type": "button", "action_id": "command:tickets", "value": "tickets", "action_ts": "1719000004.000300"}],
+            },
+            chat="D0ANA",
+            locale="es-ES",
+        ),
+        Inbound(ANA, "m:1719000004.000300:U0ANA", CommandGiven(name="tickets", locale="es-ES")),
+    ),
+    Sample(
+        envelope("slash_commands", {**SLASH, "text": "Ticket"}, chat="D0ANA"),
+        Inbound(ANA, f"s:{digest('3.4.ab')}", CommandGiven(name="ticket")),
+    ),
+    Sample(
+        envelope("slash_commands", {**SLASH, "text": "language en", "trigger_id": "3.5.ab"}, chat="D0ANA"),
+        Inbound(ANA, f"s:{digest('3.5.ab')}", CommandGiven(name="language", argument="en")),
+    ),
+    Sample(
+        envelope("slash_commands", {**SLASH, "text": "my payload is broken", "trigger_id": "3.6.ab"}, chat="D0ANA"),
+        Inbound(ANA, f"s:{digest('3.6.ab')}", MessageReceived(text="my payload is broken")),
+    ),
+    Sample(
+        envelope("slash_commands", {**SLASH, "text": "", "trigger_id": "3.7.ab"}, chat="D0ANA", locale="en-GB"),
+        Inbound(ANA, f"s:{digest('3.7.ab')}", Started(locale="en-GB")),
+    ),
+    Sample(
+        envelope("interactive", SENT, locale="es-ES", files=KEPT),
+        Inbound(ANA, f"v:{digest('5.6.cd')}", FormAnswered(form="ticket", version=1, answers=ANSWERS, key="17.1", locale="es-ES")),
+    ),
+)
+
+JUNK = (
+    envelope("events_api", event(message(text="soy yo", bot_id="B0BOT"))),
+    envelope("events_api", event(message(text="soy yo", user=BOT_USER))),
+    envelope("events_api", event(message(text="", subtype="channel_join"))),
+    envelope("events_api", event({**message(text="entre nosotros"), "channel": "C0HELP", "channel_type": "channel"})),
+    envelope("events_api", event({"type": "message", "subtype": "message_changed", "channel": "D0ANA", "message": message(text="x")})),
+    envelope("events_api", event({"type": "app_home_opened", "user": "U0ANA", "channel": "D0ANA", "tab": "home"})),
+    envelope("events_api", event({"type": "reaction_added", "user": "U0ANA", "item": {}})),
+    envelope("interactive", {**PRESSED, "actions": [{**CHOSEN, "action_id": "sheet", "action_ts": "1719000002.000300"}]}),
+    envelope("interactive", {**SENT, "view": {**SENT["view"], "callback_id": "somebody.elses"}}),  # type: ignore[dict-item]
+    envelope("interactive", {"type": "view_closed", "view": SENT["view"], "user": {"id": "U0ANA"}}),
+    envelope("slash_commands", {**SLASH, "text": "hola"}),
+    json.loads('{"type": "hello", "num_connections": 1}'),
+)
