@@ -18,7 +18,9 @@ from conversations.events import (
     FormAnswered,
     MessageReceived,
     Started,
+    TicketAnswered,
     TicketChanged,
+    TicketDecided,
     TicketReplied,
     TimerFired,
 )
@@ -199,6 +201,10 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
             my_tickets.replied(turn, event)
         case TicketChanged():
             my_tickets.changed(turn, event)
+        case TicketAnswered():
+            my_tickets.answered(turn, msgspec.structs.replace(event, text=masked(turn, event.text, event.masked)))
+        case TicketDecided():
+            my_tickets.decided(turn, event)
         case _:
             assert_never(event)
     if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):

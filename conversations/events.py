@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -102,6 +102,28 @@ class TicketChanged(Happened, frozen=True, tag="ticket_changed"):
     note: str = ""
 
 
+class TicketAnswered(Happened, frozen=True, tag="ticket_answered"):
+    """The customer wrote to a ticket, but not in this conversation: in the client area (`place` is where).
+
+    `ticket` is as they saw it. `masked` as in MessageReceived.
+    """
+
+    ticket: OwnTicket
+    text: str
+    place: str
+    files: tuple[Attachment, ...] = ()
+    masked: tuple[str, ...] = ()
+
+
+class TicketDecided(Happened, frozen=True, tag="ticket_decided"):
+    """The customer closed, reopened or rated (1 to 5) a ticket, but not in this conversation. `ticket` is as they saw it."""
+
+    ticket: OwnTicket
+    what: Literal["close", "reopen", "rate"]
+    place: str
+    rating: int = 0
+
+
 class TimerFired(Happened, frozen=True, tag="timer"):
     """A timer set by the effect SetTimer came due."""
 
@@ -118,6 +140,8 @@ Event = (
     | CustomerIdentified
     | TicketReplied
     | TicketChanged
+    | TicketAnswered
+    | TicketDecided
     | TimerFired
 )
 
