@@ -6,10 +6,12 @@ import asyncio
 import signal
 from collections.abc import Callable, Collection
 from functools import partial
+from ipaddress import ip_address
 
 from adapters.base import Adapter
+from adapters.portal import Portal, PortalSettings
 from adapters.webchat import WebChat
-from bot import memory
+from bot import area, memory
 from bot.chat import Transcript, WebSessions, welcomes
 from bot.clock import Clock, Ids
 from bot.content import ContentInvalid
@@ -45,6 +47,7 @@ class App:
         supervisor: Supervisor,
         wellness: Wellness,
         webchat: WebChat | None,
+        portal: Portal | None,
         blobs: Blobs,
         clock: Clock,
         metrics: Metrics,
@@ -57,6 +60,7 @@ class App:
         self.supervisor = supervisor
         self.wellness = wellness
         self.webchat = webchat
+        self.portal = portal
         self.blobs = blobs
         self.clock = clock
         self.metrics = metrics
@@ -80,7 +84,8 @@ class App:
                 self._heed_signals(loop)
                 web = None
                 if listener is not None and self.webchat is not None:
-                    site = application(self.webchat.routes(), self.wellness.checks(), self.wellness.figures)
+                    pages = self.portal.routes(address_of(self.settings.http, listener)) if self.portal is not None else ()
+                    site = application([*self.webchat.routes(), *pages], self.wellness.checks(), self.wellness.figures)
                     web = Web(site, self.settings.http, listener)
                 await self._serve(web, partial(announce, address_of(self.settings.http, listener) if listener else ""))
             finally:
@@ -161,7 +166,8 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     database = database_of(settings)
     library = library_of(settings)
     supervisor = Supervisor(clock, metrics, log)
-    webchat = None
+    webchat = portal = None
+    mail_account = ""
     blobs = Blobs(settings.data_dir / "blobs")
     if "web" in roles:
         webchat = WebChat(
@@ -186,7 +192,61 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         log,
         alone=file is not None,
         working="worker" in roles,
-        chores=(lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),),
+        chores=(lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS), area.tidy),
+        mail_account=mail_account,
     )
+    if webchat is not None:
+        portal = _portal(settings, pipeline, database, library, clock, ids, log, webchat, Files(blobs), mail_account)
     wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
-    return App(settings, database, library, pipeline, supervisor, wellness, webchat, blobs, clock, metrics, log)
+    return App(settings, database, library, pipeline, supervisor, wellness, webchat, portal, blobs, clock, metrics, log)
+
+
+def _portal(
+    settings: Settings,
+    pipeline: Pipeline,
+    database: Database,
+    library: Library,
+    clock: Clock,
+    ids: Ids,
+    log: Logger,
+    webchat: WebChat,
+    files: Files,
+    mail_account: str,
+) -> Portal:
+    """The client area. It gives out files by the live chat's links."""
+    chat = settings.chat
+    lane = pipeline.delivery.hints.get("email")
+    return Portal(
+        PortalSettings(
+            public_url=settings.http.public_url,
+            trusted_proxies=settings.http.trusted_proxies,
+            text=chat.limits.text,
+            file=chat.limits.file,
+            file_seconds=chat.limits.file_seconds,
+        ),
+        area=area.ClientArea(
+            database,
+            lambda: library.current,
+            clock,
+            ids,
+            log,
+            mail_account=mail_account,
+            trial=only_tried_out(settings),
+            ring=lane.ring if lane is not None else lambda: None,
+        ),
+        accept=pipeline.intake.accept,
+        blobs=files,
+        file_link=webchat.link,
+        now=clock.now,
+        key=secret_key(settings).get_secret_value().encode(),
+    )
+
+
+def only_tried_out(settings: Settings) -> bool:
+    """Whether nobody but this machine can reach the desk, and nobody is meant to: then its log may hold what a mail would bring."""
+    if settings.http.public_url:
+        return False
+    try:
+        return ip_address(settings.http.host).is_loopback
+    except ValueError:
+        return settings.http.host == "localhost"
