@@ -55,7 +55,7 @@ class Pages:
             csrf=visit.csrf,
             style=f"/area/area.css?v={self._fingerprint}",
             at=shown_at,
-            link=self._file_link,
+            download=self._file_link,
             size=lambda bytes: size_shown(bytes, locale),
         )
 
