@@ -240,14 +240,14 @@ class ClientArea:
         return tuple(shown)
 
     def _steps(self, ticket: Ticket, pending: list[area.PendingAct], history: all_tickets.History, locale: str) -> tuple[Step, ...]:
-        """In their order: what was written, and the states it came to. Notes are for the team's eyes, and so is who brought it there."""
+        """In their order: what was written since it was opened, and the states it came to. Notes, and who it was, are for the team."""
         happened: list[tuple[int, int, Step]] = []
         for entry in history.entries:
             who = _who(entry.author)
             step = Step(entry.at, who, entry.name if who == "team" else "", entry.text, _files.decode(entry.files))
             happened.append((entry.at, entry.id, step))
         for change in history.changes:
-            if change.before != change.state:
+            if change.before not in ("", change.state):
                 happened.append((change.at, change.id, Step(change.at, _who(change.who), state=self._state(change.state, locale))))
         known = {id for _, id, _ in happened}
         for act in pending:

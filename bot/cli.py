@@ -64,11 +64,7 @@ def run(roles: str) -> None:
     log = configure(settings.log.level, settings.log.format)
 
     def announce(address: str) -> None:
-        where = (
-            f"Chat with the desk on {address}/"
-            if address
-            else f"This process is its {' and '.join(chosen)}"
-        )
+        where = f"Chat with the desk on {address}/" if address else f"This process is its {' and '.join(chosen)}"
         click.echo(f"Relevo is open. {where}  (Ctrl-C stops it)")
         if address:
             click.echo(f"The client area is {address}/area")

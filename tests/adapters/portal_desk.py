@@ -199,7 +199,7 @@ class Browser:
         headers = {"origin": "null", "sec-fetch-site": "same-origin", "content-type": kind}
         return await self._shown(await self.http.post(path, content=body, headers=headers))
 
-    def hidden(self, path: str) -> dict[str, str]:
+    def hidden(self, path: str) -> dict[str, Any]:
         """The hidden fields of the form on the page that goes to `path`."""
         for form in re.findall(r"<form [^>]*>.*?</form>", self.page, re.DOTALL):
             if f'action="{path}"' in form:

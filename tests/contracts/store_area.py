@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from storage import area, outbox
 from storage.engines import Database
@@ -20,7 +21,7 @@ def ticket(number: str, email: str = "", state: str = "new", title: str = "Down"
     )
 
 
-def link(hash: str = "hash", email: str = ANA, **more: object) -> area.Link:
+def link(hash: str = "hash", email: str = ANA, **more: Any) -> area.Link:
     return area.Link(hash, area.SIGN_IN, email, None, "", NOW, NOW + 900_000)._replace(**more)
 
 
