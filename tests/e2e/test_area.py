@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from tests.e2e.chat import violations
 from tests.e2e.conftest import Contexts
@@ -153,8 +153,8 @@ def test_axe_finds_nothing_on_any_page(
     page.locator("#text").fill("Look at this, please")
     page.locator("#files").set_input_files(
         [
-            {"name": "page.html", "mimeType": "text/html", "buffer": b"\x00\x01<!doctype html>"},
-            {"name": "captura.png", "mimeType": "image/png", "buffer": png()},
+            FilePayload(name="page.html", mimeType="text/html", buffer=b"\x00\x01<!doctype html>"),
+            FilePayload(name="captura.png", mimeType="image/png", buffer=png()),
         ]
     )
     page.locator('form[action$="/reply"] button').click()
