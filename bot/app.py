@@ -8,19 +8,17 @@ import sys
 from collections.abc import Callable, Collection
 from functools import partial
 
-from adapters.base import Adapter
+from adapters.portal import Portal
 from adapters.webchat import WebChat
-from bot import memory
-from bot.chat import Transcript, WebSessions, welcomes
+from bot import area, memory
 from bot.clock import Clock, Ids
 from bot.codes import Codes
 from bot.content import ContentInvalid
 from bot.files import Files
-from bot.heard import HeardLately
 from bot.knowledge import Library
 from bot.lock import only_process, sqlite_path
 from bot.pipeline import Pipeline
-from bot.said import SaidBefore
+from bot.platforms import Desk, client_area, live_chat, platforms
 from bot.settings import Settings, WrongSetting, secret_key
 from bot.sources import database_of, library_of
 from bot.supervision import Supervisor
@@ -54,6 +52,7 @@ class App:
         supervisor: Supervisor,
         wellness: Wellness,
         webchat: WebChat | None,
+        portal: Portal | None,
         blobs: Blobs,
         clock: Clock,
         metrics: Metrics,
@@ -66,6 +65,7 @@ class App:
         self.supervisor = supervisor
         self.wellness = wellness
         self.webchat = webchat
+        self.portal = portal
         self.blobs = blobs
         self.clock = clock
         self.metrics = metrics
@@ -91,6 +91,8 @@ class App:
                 web = None
                 if listener is not None and self.webchat is not None:
                     routes = [route for adapter in self.pipeline.adapters for route in getattr(adapter, "routes", tuple)()]
+                    if self.portal is not None:
+                        routes += self.portal.routes(address_of(self.settings.http, listener))
                     site = application(routes, self.wellness.checks(), self.wellness.figures)
                     web = Web(site, self.settings.http, listener)
                 await self._serve(web, partial(announce, address_of(self.settings.http, listener) if listener else ""))
@@ -173,39 +175,13 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     library = library_of(settings, "mail" if settings.email.address else "log" if settings.tried_out else "")
     supervisor = Supervisor(clock, metrics, log)
     key = secret_key(settings).get_secret_value().encode()
-    webchat = None
     blobs = Blobs(settings.data_dir / "blobs")
-    files = Files(blobs)
-    if "web" in roles:
-        webchat = WebChat(
-            settings.chat,
-            log=Transcript(database),
-            sessions=WebSessions(database),
-            welcome=welcomes(lambda: library.current),
-            now=clock.now,
-            blobs=files,
-            key=key,
-        )
-    adapters: list[Adapter] = [webchat] if webchat is not None else []
-    if settings.email.address and "adapters" in roles:
-        # Here, because most desks' memory has no use for it.
-        from adapters.email.adapter import Email
-
-        adapters.append(Email(settings.email, desk=lambda: library.current.desk.name, blobs=files, now=clock.now, key=key))
-    if "adapters" in roles and settings.discord.token.get_secret_value():
-        # Each platform's library is loaded only where it is spoken to.
-        from adapters.discord.adapter import Discord
-
-        heard = HeardLately(database, clock)
-        adapters.append(Discord(settings.discord, blobs=files, said=SaidBefore(database), heard=heard))
-    if settings.slack.on and "adapters" in roles:
-        if settings.slack.mode == "http" and webchat is None:
-            raise WrongSetting("RELEVO_SLACK__MODE: http needs the role web in the same process, for /hooks/slack")
-        adapters.append(_slack(settings, database, library, blobs, clock))
+    desk = Desk(settings, database, library, Files(blobs), clock, key)
+    webchat = live_chat(desk) if "web" in roles else None
     file = sqlite_path(settings.database)
     pipeline = Pipeline(
         database,
-        adapters,
+        [*([webchat] if webchat is not None else []), *(platforms(desk, web=webchat is not None) if "adapters" in roles else [])],
         decide,
         lambda: library.current,
         clock,
@@ -217,26 +193,11 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         chores=(
             lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),
             lambda connection, now: proofs.expire(connection, now - DAY_MS),
+            area.tidy,
         ),
         mail_account=settings.email.address,
         codes=Codes(key),
     )
+    portal = client_area(desk, pipeline, webchat, ids, log) if webchat is not None else None
     wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
-    return App(settings, database, library, pipeline, supervisor, wellness, webchat, blobs, clock, metrics, log)
-
-
-def _slack(settings: Settings, database: Database, library: Library, blobs: Blobs, clock: Clock) -> Adapter:
-    # Imported only where it is on: what is not used takes no memory.
-    from adapters.slack.adapter import Slack
-    from bot.heard import HeardLately
-    from bot.home import OwnTickets
-    from bot.said import SaidBefore
-
-    return Slack(
-        settings.slack,
-        blobs=Files(blobs),
-        said=SaidBefore(database),
-        heard=HeardLately(database, clock),
-        tickets=OwnTickets(database, lambda: library.current),
-        now=clock.now,
-    )
+    return App(settings, database, library, pipeline, supervisor, wellness, webchat, portal, blobs, clock, metrics, log)

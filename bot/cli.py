@@ -68,6 +68,8 @@ def run(roles: str) -> None:
     def announce(address: str) -> None:
         where = f"Chat with the desk on {address}/" if address else f"This process is its {' and '.join(chosen)}"
         click.echo(f"Relevo is open. {where}  (Ctrl-C stops it)")
+        if address:
+            click.echo(f"The client area is {address}/area")
 
     async def serve() -> None:
         await build(settings, log, chosen).run(announce)

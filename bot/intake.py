@@ -14,7 +14,7 @@ from bot.clock import Clock, Ids
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations import secrets
-from conversations.events import OURS, CommandGiven, Event, FormAnswered, Inbound, MessageReceived
+from conversations.events import OURS, CommandGiven, Event, FormAnswered, Inbound, MessageReceived, TicketAnswered
 from conversations.model import Address
 from storage import turns
 from storage.engines import Connection, Database, Unavailable
@@ -184,6 +184,9 @@ def guarded(event: Event) -> Event:
             if not found:
                 return event
             return replace(event, answers=answers | {name: value.text for name, value in typed.items()}, masked=tuple(found))
+        case TicketAnswered(text=text):
+            text, kinds = secrets.mask(text)
+            return replace(event, text=text, masked=kinds) if kinds else event
         case CommandGiven(argument=argument) if argument:
             return replace(event, argument=secrets.mask(argument).text)
         case _:

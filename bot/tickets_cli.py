@@ -151,7 +151,7 @@ def _kept(paths: tuple[Path, ...]) -> tuple[Attachment, ...]:
     """The files as the desk keeps them: told by their content, pictures without what cameras write into them."""
     if not paths:
         return ()
-    from adapters.text import name_of
+    from adapters.uploads import name_of
     from adapters.webchat.wire import FILES
     from conversations.model import Attachment
     from storage.blobs import Blobs, Broken, Unwanted

@@ -22,7 +22,9 @@ from conversations.events import (
     ProofFailed,
     ProofGiven,
     Started,
+    TicketAnswered,
     TicketChanged,
+    TicketDecided,
     TicketReplied,
     TimerFired,
 )
@@ -218,6 +220,10 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
             proof.failed(turn, event)
         case ProofEnded():
             proof.ended(turn, event)
+        case TicketAnswered():
+            my_tickets.answered(turn, msgspec.structs.replace(event, text=masked(turn, event.text, event.masked)))
+        case TicketDecided():
+            my_tickets.decided(turn, event)
         case _:
             assert_never(event)
     if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):

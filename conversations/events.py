@@ -142,6 +142,28 @@ class ProofEnded(Happened, frozen=True, tag="proof_ended"):
     email: str
 
 
+class TicketAnswered(Happened, frozen=True, tag="ticket_answered"):
+    """The customer wrote to a ticket, but not in this conversation: in the client area (`place` is where).
+
+    `ticket` is as they saw it. `masked` as in MessageReceived.
+    """
+
+    ticket: OwnTicket
+    text: str
+    place: str
+    files: tuple[Attachment, ...] = ()
+    masked: tuple[str, ...] = ()
+
+
+class TicketDecided(Happened, frozen=True, tag="ticket_decided"):
+    """The customer closed, reopened or rated (1 to 5) a ticket, but not in this conversation. `ticket` is as they saw it."""
+
+    ticket: OwnTicket
+    what: Literal["close", "reopen", "rate"]
+    place: str
+    rating: int = 0
+
+
 class TimerFired(Happened, frozen=True, tag="timer"):
     """A timer set by the effect SetTimer came due."""
 
@@ -162,6 +184,8 @@ Event = (
     | ProofGiven
     | ProofFailed
     | ProofEnded
+    | TicketAnswered
+    | TicketDecided
     | TimerFired
 )
 

@@ -14,7 +14,7 @@ from adapters.discord.link import Link
 from adapters.discord.settings import FILE_IN, FILES
 from adapters.discord.words import word
 from adapters.ports import Blobs, FileRefused
-from adapters.text import name_of
+from adapters.uploads import name_of
 from conversations.model import Attachment
 
 AT_ONCE: Final = 4

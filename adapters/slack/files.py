@@ -10,7 +10,8 @@ from adapters.ports import Blobs, FileRefused
 from adapters.slack.decode import words
 from adapters.slack.web import Failure, Web
 from adapters.slack.words import Word, say
-from adapters.text import name_of, without_controls
+from adapters.text import without_controls
+from adapters.uploads import name_of
 from conversations.model import Attachment
 
 FILE_LIMIT: Final = 20 * 1_048_576

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 
 from adapters.ports import Blobs, FileRefused, Now
-from adapters.text import name_of
+from adapters.uploads import name_of
 from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.visitors import Visitors, bearer

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from adapters.limits import bucket_key, client_address
 from adapters.ports import Now
 from adapters.webchat.identity import Identity
-from adapters.webchat.limits import Buckets, Counted, bucket_key, client_address
+from adapters.webchat.limits import Buckets, Counted
 from adapters.webchat.ports import Session, Sessions
 from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings

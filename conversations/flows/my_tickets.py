@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from conversations import tickets
 from conversations.effects import AddToTicket, CancelTimer, ChangeTicket, RateTicket, SetTimer
-from conversations.events import TicketChanged, TicketReplied, TimerFired
+from conversations.events import TicketAnswered, TicketChanged, TicketDecided, TicketReplied, TimerFired
 from conversations.flows import contact, copies, menu, proof
 from conversations.flows.copies import written
 from conversations.flows.stack import put_aside
@@ -21,6 +21,7 @@ from conversations.model import (
     Filling,
     Offer,
     OwnTicket,
+    Paragraph,
     Proving,
     Replying,
     Text,
@@ -52,6 +53,9 @@ PHRASES: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("ticket.none", "ticket.list", "ticket.last", "ticket.no_reply_yet", "ticket.welcome"), frozenset[str]()),
     **dict.fromkeys(("ticket.ask_rating", "ticket.rated", "ticket.not_replied"), frozenset[str]()),
     **dict.fromkeys(("ticket.added", "ticket.added_reopened", "ticket.ask_reply", "ticket.reopened_by_you"), frozenset({"number"})),
+    **dict.fromkeys(("ticket.area_answered", "ticket.area_closed", "ticket.area_reopened"), _ABOUT),
+    "ticket.area_reopens": frozenset(),
+    "ticket.area_rated": _ABOUT | {"rating"},
     "ticket.replied": _ABOUT,
     "ticket.replied_by": _ABOUT | {"name"},
     "ticket.shown": _ABOUT | {"opened", "state"},
@@ -223,6 +227,40 @@ def add(turn: Turn, own: OwnTicket, text: str, files: tuple[Attachment, ...]) ->
     turn.say(turn.phrase("ticket.added_reopened" if state == "reopened" else "ticket.added", number=own.number))
 
 
+def answered(turn: Turn, event: TicketAnswered) -> None:
+    """The customer wrote to a ticket somewhere else: it counts as if it had been said here, and is shown here so that nothing is missed."""
+    own = known(turn, event.ticket)
+    turn.do(AddToTicket(own.key, "customer", event.text, turn.state.name, event.files))
+    before = own.state
+    thanks = not event.files and tickets.is_bare_thanks(event.text)
+    state = before if thanks else tickets.after_customer_wrote(before)
+    if state != before:
+        own = change(turn, own, state, "customer", event.place)
+    else:
+        keep(turn, own)
+    shown: list[Paragraph] = [written(event.text)] if event.text else []
+    if event.files:
+        shown.append(written("📎 " + ", ".join(file.name for file in event.files)))
+    ending = turn.phrase("ticket.area_reopens") if own.state == "reopened" != before else ()
+    tell_in_between(turn, (*turn.phrase("ticket.area_answered", number=own.number, title=own.title), *shown, *ending))
+
+
+def decided(turn: Turn, event: TicketDecided) -> None:
+    """The customer closed, reopened or rated a ticket somewhere else. What it does not allow any more is left alone."""
+    own = known(turn, event.ticket)
+    match event.what:
+        case "close" if own.state != "closed" and tickets.allowed(own.state, "closed"):
+            own = change(turn, own, "closed", "customer", event.place)
+            closed(turn, own, turn.phrase("ticket.area_closed", number=own.number, title=own.title))
+        case "reopen" if own.state != "reopened" and tickets.allowed(own.state, "reopened"):
+            own = change(turn, own, "reopened", "customer", event.place)
+            tell_in_between(turn, turn.phrase("ticket.area_reopened", number=own.number, title=own.title))
+        case "rate" if event.rating in RATINGS:
+            turn.do(RateTicket(own.key, event.rating))
+            keep(turn, replace(own, rating=event.rating))
+            tell_in_between(turn, turn.phrase("ticket.area_rated", number=own.number, title=own.title, rating=event.rating))
+
+
 def stop(turn: Turn) -> None:
     """Nothing said next belongs to a ticket any more."""
     if isinstance(turn.frame, Replying):
@@ -274,10 +312,10 @@ def show(turn: Turn, own: OwnTicket) -> None:
     turn.say((*head, *last), ways(turn, own))
 
 
-def closed(turn: Turn, own: OwnTicket) -> None:
-    """Say that it is closed and ask, once, how it went: one tap."""
+def closed(turn: Turn, own: OwnTicket, said: Doc = ()) -> None:
+    """Say that it is closed (or what is to be `said` of it) and ask, once, how it went: one tap."""
     stop(turn)
-    doc = turn.phrase("ticket.now_closed", number=own.number, title=own.title)
+    doc = said or turn.phrase("ticket.now_closed", number=own.number, title=own.title)
     if own.rating or isinstance(turn.frame, Filling | Contact | Proving):
         tell_in_between(turn, doc)
         return

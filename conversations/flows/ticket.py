@@ -17,7 +17,7 @@ from conversations.diagnostics import recognise
 from conversations.effects import CountOutcome, OpenTicket
 from conversations.flows import copies, my_tickets
 from conversations.forms import Ask, Condition, Form
-from conversations.identity import EMAIL
+from conversations.identity import EMAIL, mailbox
 from conversations.mentions import find_time
 from conversations.model import Attachment, Filling, OwnTicket
 from conversations.moments import MINUTE, Moment, clock_shown, day_shown, shown, typed
@@ -226,6 +226,8 @@ def send(turn: Turn, filling: Filling, answers: dict[str, Any]) -> None:
     due = turn.event.at + minutes * MINUTE
     subject = title(turn, answers)
     email = state.email or answers.get("email", "")
+    # Kept in the form in which it is looked for: whoever proves to have this mailbox finds the ticket.
+    email = mailbox(email) or email
     proof = ownership.proven(state, turn.event.at)
     turn.do(CountOutcome("ticket", state.topic))
     turn.do(

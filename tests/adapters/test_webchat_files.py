@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from adapters.text import name_of
+from adapters.uploads import name_of
 from adapters.webchat import Rate
 from conversations.events import FormAnswered, MessageReceived
 from conversations.model import Attachment, Input, Message, Sheet, paragraph

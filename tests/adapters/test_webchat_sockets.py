@@ -14,8 +14,9 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from adapters.limits import bucket_key, client_address
 from adapters.webchat import Rate
-from adapters.webchat.limits import Buckets, Counted, bucket_key, client_address
+from adapters.webchat.limits import Buckets, Counted
 from adapters.webchat.refusals import Refusal
 from conversations.model import Message, paragraph
 from tests.adapters.webchat_desk import SITE, Browser, Desk, browsing, limits, settings, text_of

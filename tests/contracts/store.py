@@ -15,6 +15,7 @@ from conversations.events import TimerFired, decoder
 from storage import sessions, timers, transcript, turns
 from storage.engines import Database, Rejected, Unavailable
 from storage.rows import Entry, Session
+from tests.contracts.store_area import AreaContract
 from tests.contracts.store_outbox import OutboxContract
 from tests.contracts.store_people import PeopleContract, ProofsContract
 from tests.contracts.store_rows import ADDRESS, NOW, StoreSteps, event, new_id, outcome, together, turn
@@ -276,6 +277,7 @@ class UnitsContract(StoreSteps):
 
 
 class StoreContract(
+    AreaContract,
     TurnsContract,
     TicketsContract,
     PeopleContract,

@@ -13,11 +13,21 @@ from bot.knowledge import load_knowledge
 from conversations import tickets
 from conversations.effects import AddToTicket, ChangeTicket, Effect, RateTicket, Say, SetTimer
 from conversations.engine import Decision, decide
-from conversations.events import ChoicePressed, Event, MessageReceived, TicketChanged, TicketReplied, TimerFired
+from conversations.events import (
+    ChoicePressed,
+    Event,
+    MessageReceived,
+    TicketAnswered,
+    TicketChanged,
+    TicketDecided,
+    TicketReplied,
+    TimerFired,
+)
 from conversations.flows.my_tickets import CLOSED_KEPT, FOLLOW_MS
 from conversations.knowledge import Knowledge
 from conversations.model import Attachment, Filling, Idle, OwnTicket, State
 from conversations.moments import HOUR
+from conversations.texts import plain
 
 CONTENT = Path(__file__).parents[2] / "content" / "introserv"
 NOW = 1_800_000_000_000
@@ -192,11 +202,68 @@ def test_a_secret_hidden_by_the_intake_is_told_of(knowledge: Knowledge) -> None:
     assert said(warned)[0].message.doc == knowledge.texts.doc("secret.password", "en")
 
 
+# --- what the customer does in the client area ---
+
+
+def test_a_reply_from_the_client_area_is_kept_and_shown_in_the_chat(knowledge: Knowledge) -> None:
+    file = Attachment("f" * 64, "mtr.txt", "text/plain", 9)
+    waiting = replace(OWN, state="waiting_customer")
+    event = TicketAnswered(seq=1, at=NOW, ticket=waiting, text="The <new> one", place="area", files=(file,))
+    told = decide(state(waiting), event, knowledge)
+    assert done(told) == [
+        AddToTicket("k1", "customer", "The <new> one", "", (file,)),
+        ChangeTicket("k1", "waiting_customer", "open", "customer", "area"),
+    ]
+    (shown,) = [plain(say.message.doc) for say in said(told)]
+    assert "Client Area" in shown
+    assert "The <new> one" in shown
+    assert "mtr.txt" in shown
+    assert told.state.tickets[0].state == "open"
+
+
+def test_from_the_client_area_too_a_thanks_reopens_nothing_and_news_do(knowledge: Knowledge) -> None:
+    over = replace(OWN, state="closed")
+    thanks = decide(state(over), TicketAnswered(seq=1, at=NOW, ticket=over, text="Thank you very much!", place="area"), knowledge)
+    assert thanks.state.tickets[0].state == "closed"
+    news = decide(state(over), TicketAnswered(seq=1, at=NOW, ticket=over, text="It is down again", place="area"), knowledge)
+    assert news.state.tickets[0].state == "reopened"
+    assert "open again" in plain(said(news)[0].message.doc)
+
+
+def test_a_secret_in_a_reply_from_the_client_area_is_hidden_and_the_customer_warned(knowledge: Knowledge) -> None:
+    told = decide(state(OWN), TicketAnswered(seq=1, at=NOW, ticket=OWN, text="password: hunter2-Zebra!", place="area"), knowledge)
+    assert "hunter2" not in str(told)
+    assert "password" in plain(said(told)[0].message.doc)
+
+
+def test_a_ticket_is_closed_reopened_and_rated_from_the_client_area(knowledge: Knowledge) -> None:
+    closed = decide(state(OWN), TicketDecided(seq=1, at=NOW, ticket=OWN, what="close", place="area"), knowledge)
+    assert done(closed) == [ChangeTicket("k1", "open", "closed", "customer", "area")]
+    assert len(said(closed)[0].message.choices) == 6
+    # Seen before it was closed, so it is closed once.
+    again = decide(closed.state, TicketDecided(seq=2, at=NOW, ticket=OWN, what="close", place="area"), knowledge)
+    assert again.effects == ()
+    rated = decide(closed.state, TicketDecided(seq=3, at=NOW, ticket=OWN, what="rate", rating=4, place="area"), knowledge)
+    assert done(rated) == [RateTicket("k1", 4)]
+    assert "4 out of 5" in plain(said(rated)[0].message.doc)
+    assert decide(rated.state, TicketDecided(seq=4, at=NOW, ticket=OWN, what="rate", rating=6, place="area"), knowledge).effects == ()
+    open_again = decide(rated.state, TicketDecided(seq=5, at=NOW, ticket=OWN, what="reopen", place="area"), knowledge)
+    assert done(open_again) == [ChangeTicket("k1", "closed", "reopened", "customer", "area")]
+
+
 own_tickets = st.builds(
     OwnTicket, st.sampled_from("abc"), st.text(max_size=9), st.text(max_size=9), st.sampled_from([*tickets.STATES, "?"])
 )
 acts: st.SearchStrategy[Event] = st.one_of(
     st.builds(TicketReplied, ticket=own_tickets, text=st.text(max_size=40), state=st.sampled_from(["", *tickets.STATES, "?"])),
+    st.builds(TicketAnswered, ticket=own_tickets, text=st.sampled_from(["", "thanks", "Still down", "a\nb"]), place=st.just("area")),
+    st.builds(
+        TicketDecided,
+        ticket=own_tickets,
+        what=st.sampled_from(["close", "reopen", "rate"]),
+        place=st.just("area"),
+        rating=st.integers(-1, 7),
+    ),
     st.builds(TicketChanged, ticket=own_tickets, state=st.sampled_from([*tickets.STATES, "?"]), name=st.text(max_size=5)),
     st.builds(
         MessageReceived, text=st.sampled_from(["thanks", "no", "my tickets", "1", "2", "reply", "reopen it", "news!", "cancel", "hola"])
