@@ -469,6 +469,8 @@ class Statements:
         nth = func.row_number().over(partition_by=line.c.ask, order_by=line.c.cursor).label("nth")
         page = select(*line.c, nth).subquery("page")
         self.transcript = select(page).where(page.c.nth <= bindparam("limit", type_=BigInteger)).order_by(page.c.ask, page.c.cursor)
+        key = (outbox.c.shard, outbox.c.conversation, outbox.c.version, outbox.c.ord)
+        self.find_said = select(outbox.c.payload).where(*(column == bindparam(column.name, type_=column.type) for column in key))
 
     # --- requests ---
 

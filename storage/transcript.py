@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from storage import statements
 from storage.rows import Entry
+from storage.schema import shard_of
 from storage.statements import rows
 
 VERSION = 1000
@@ -32,3 +33,10 @@ def since(conn: Connection, asks: Sequence[tuple[str, int]], limit: int) -> list
         else:
             pages[ask].append(Entry(cursor, "bot", at, f"{conversation}.{version}.{ord}", payload))
     return pages
+
+
+def find(conn: Connection, conversation: int, version: int, ord: int) -> str | None:
+    """The JSON of one message that was said, sent or not."""
+    at = {"shard": shard_of(conversation), "conversation": conversation, "version": version, "ord": ord}
+    payload: str | None = conn.scalar(statements.of(conn).find_said, at)
+    return payload

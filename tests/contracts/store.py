@@ -91,6 +91,16 @@ class TranscriptContract(StoreSteps):
         for cursor in (0, 1, 999, 1000, 1001, 2000, 2001, 2002, 5000):
             assert await self.since(database, (ADDRESS, cursor)) == [[entry for entry in whole if entry.cursor > cursor]]
 
+    async def test_one_message_is_found_by_its_key(self, database: Database) -> None:
+        id = await self.say(database, "first", "second")
+        other = await self.say(database, "to somebody else", address="memory:desk:ben")
+
+        async def find(conversation: int, version: int, ord: int) -> str | None:
+            return await database.read(lambda conn: transcript.find(conn, conversation, version, ord))
+
+        assert [await find(id, 1, 0), await find(id, 1, 1), await find(other, 1, 0)] == ["first", "second", "to somebody else"]
+        assert [await find(id, 1, 2), await find(id, 2, 0), await find(id + 1, 1, 0)] == [None, None, None]
+
     async def test_reading_on_from_the_last_cursor_misses_nothing(self, database: Database) -> None:
         seen: list[Entry] = []
         for n in range(12):
