@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
-import unicodedata
 from collections.abc import AsyncIterator
-from pathlib import PurePosixPath
 from typing import Final
 from urllib.parse import quote, unquote, urlencode
 
@@ -16,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 
 from adapters.ports import Blobs, FileRefused, Now
+from adapters.text import name_of
 from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from adapters.webchat.visitors import Visitors, bearer
@@ -23,16 +22,6 @@ from conversations.model import Attachment
 
 LINK_MS: Final = 600_000
 _MEGABYTE: Final = 1_048_576
-_NAME_LIMIT: Final = 100
-# Endings that may stand at the end of a name, the usual one first. Of a text, only what no system opens as a program.
-_ENDINGS: Final = {
-    "image/png": (".png",),
-    "image/jpeg": (".jpg", ".jpeg"),
-    "image/webp": (".webp",),
-    "application/pdf": (".pdf",),
-    "text/plain": (".txt", ".log", ".csv", ".md", ".conf", ".cfg", ".json", ".yaml", ".yml"),
-}
-_UNFIT: Final = frozenset('<>:"/\\|?*%')
 
 
 class Files:
@@ -131,13 +120,3 @@ async def _within(request: Request, limit: int, refusal: Refusal) -> AsyncIterat
         if size > limit:
             raise refusal
         yield part
-
-
-def name_of(given: str, mime: str) -> str:
-    """A name that is only a name: no path, nothing invisible, nothing a file system or a header trips over, and the ending of its type."""
-    bare = given.replace("\\", "/").rpartition("/")[2]
-    fit = "".join(letter for letter in bare if unicodedata.category(letter)[0] != "C" and letter not in _UNFIT)
-    path = PurePosixPath(" ".join(fit.split()).strip(" .") or "file")
-    endings = _ENDINGS[mime]
-    stem, ending = (path.stem, path.suffix) if path.suffix.lower() in endings else (path.name, endings[0])
-    return stem[: _NAME_LIMIT - len(ending)].rstrip(" .") + ending

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import msgspec
 import pytest
 
+from adapters.text import name_of
 from adapters.webchat import Rate
-from adapters.webchat.files import name_of
 from conversations.events import FormAnswered, MessageReceived
 from conversations.model import Attachment, Input, Message, Sheet, paragraph
 from tests.adapters.webchat_desk import Browser, Desk, browsing, limits, settings
