@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
+
+from starlette.routing import BaseRoute
 
 from adapters.base import Adapter
 from adapters.webchat import WebChat
@@ -17,6 +19,7 @@ from bot.files import Files
 from bot.knowledge import Library
 from bot.lock import only_process, sqlite_path
 from bot.pipeline import Pipeline
+from bot.said import SaidBefore
 from bot.settings import Settings, WrongSetting, secret_key
 from bot.sources import database_of, library_of
 from bot.supervision import Supervisor
@@ -80,7 +83,7 @@ class App:
                 self._heed_signals(loop)
                 web = None
                 if listener is not None and self.webchat is not None:
-                    site = application(self.webchat.routes(), self.wellness.checks(), self.wellness.figures)
+                    site = application(routes_of(self.pipeline.adapters), self.wellness.checks(), self.wellness.figures)
                     web = Web(site, self.settings.http, listener)
                 await self._serve(web, partial(announce, address_of(self.settings.http, listener) if listener else ""))
             finally:
@@ -163,6 +166,7 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     supervisor = Supervisor(clock, metrics, log)
     webchat = None
     blobs = Blobs(settings.data_dir / "blobs")
+    files = Files(blobs)
     if "web" in roles:
         webchat = WebChat(
             settings.chat,
@@ -170,10 +174,12 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
             sessions=WebSessions(database),
             welcome=welcomes(lambda: library.current),
             now=clock.now,
-            blobs=Files(blobs),
+            blobs=files,
             key=secret_key(settings).get_secret_value().encode(),
         )
     adapters: list[Adapter] = [webchat] if webchat is not None else []
+    if "adapters" in roles and settings.telegram.account:
+        adapters.append(_telegram(settings, files, SaidBefore(database), clock))
     file = sqlite_path(settings.database)
     pipeline = Pipeline(
         database,
@@ -190,3 +196,18 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     )
     wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
     return App(settings, database, library, pipeline, supervisor, wellness, webchat, blobs, clock, metrics, log)
+
+
+def _telegram(settings: Settings, files: Files, said: SaidBefore, clock: Clock) -> Adapter:
+    # Its library takes 20 MB, and is not for desks without it.
+    from adapters.telegram.adapter import Telegram
+
+    hook = settings.http.public_url
+    if settings.telegram.mode == "webhook" and not hook.startswith("https://"):
+        raise WrongSetting("RELEVO_HTTP__PUBLIC_URL: a Telegram webhook needs the https address that the world reaches this desk at")
+    return Telegram(settings.telegram, blobs=files, said=said, now=clock.now, folder=settings.data_dir / "telegram", hook=hook)
+
+
+def routes_of(adapters: Iterable[Adapter]) -> list[BaseRoute]:
+    """What is to be served for adapters that receive over HTTP."""
+    return [route for adapter in adapters for route in getattr(adapter, "routes", tuple)()]

@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.telegram.settings import TelegramSettings
 from adapters.webchat.settings import WebChatSettings, origin_of
 
 PREFIX = "RELEVO_"
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr("")
     http: HttpSettings = HttpSettings()
     webchat: WebChatSettings = WebChatSettings()
+    telegram: TelegramSettings = TelegramSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="before")

@@ -20,10 +20,14 @@ from telegram.error import (
     TimedOut,
 )
 from telegram.request import HTTPXRequest
+from telegram.warnings import PTBDeprecationWarning
 
 from adapters.base import Later, Refused, Unreachable
 from adapters.telegram.settings import Pace, TelegramSettings
 from conversations.model import Address
+
+# A type will change in a later release of the library, which says so with each flood; it is pinned.
+warnings.filterwarnings("ignore", category=PTBDeprecationWarning)
 
 FLOOD_S = 5.0
 """How long to wait when the server says that it is too much, but not for how long."""
@@ -144,9 +148,7 @@ def meaning(error: TelegramError, address: Address) -> Later | Unreachable | Ref
 
 def seconds(error: RetryAfter) -> float:
     """How long the server says to wait."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the library will change the type one day, and says so each time
-        wait = error.retry_after
+    wait = error.retry_after
     return float(wait) if isinstance(wait, int) else wait.total_seconds()
 
 

@@ -181,7 +181,7 @@ SAMPLES = (
     ),
 )
 
-JUNK = (
+JUNK: tuple[dict[str, Any], ...] = (
     {"update_id": 1},
     {"update_id": 1, "message": {"message_id": 1}},
     message(70, new_chat_members=[ANA]),

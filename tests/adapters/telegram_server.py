@@ -158,7 +158,7 @@ class TelegramServer:
     def texts(self, chat: int) -> list[str]:
         """What a person sees in the chat now, oldest first: edits have replaced what was there."""
         with self._lock:
-            return [message.get("text", message.get("caption", "")) for (at, _), message in sorted(self._messages.items()) if at == chat]
+            return [str(message.get("text", "")) for (at, _), message in sorted(self._messages.items()) if at == chat]
 
     def shown(self, chat: int) -> list[Json]:
         with self._lock:

@@ -115,8 +115,8 @@ def mutated(chance: random.Random) -> Any:
         spots = list(containers(raw))
         if not spots:
             break
-        spot = chance.choice(spots)
-        key = chance.choice(sorted(spot)) if isinstance(spot, dict) else chance.randrange(len(spot))
+        spot: Any = chance.choice(spots)
+        key: Any = chance.choice(sorted(spot)) if isinstance(spot, dict) else chance.randrange(len(spot))
         match chance.randrange(3):
             case 0:
                 del spot[key]
