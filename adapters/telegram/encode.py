@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from adapters.base import Capabilities, Outbound, Payload, Rate
 from adapters.splitting import length, split
-from adapters.text import Dialect, fit_choices, sendable, width
+from adapters.text import Dialect, fit_choices, sendable, width, without_controls
 from conversations.model import Attachment, Choice, Message
 
 CAPABILITIES: Final = Capabilities(
@@ -72,9 +72,8 @@ def keyboard(choices: Sequence[Choice], data: dict[str, str]) -> list[list[Json]
     """As many in a row as their labels leave room for; ways round the question come last and by themselves."""
     answers = [choice for choice in choices if not choice.aside]
     asides = [choice for choice in choices if choice.aside]
-    return [
-        [{"text": sendable(choice.label), "callback_data": data[choice.key]} for choice in row] for row in (*_rows(answers), *_rows(asides))
-    ]
+    rows = (*_rows(answers), *_rows(asides))
+    return [[{"text": without_controls(choice.label), "callback_data": data[choice.key]} for choice in row] for row in rows]
 
 
 def _rows(choices: Sequence[Choice]) -> Iterator[Sequence[Choice]]:
@@ -250,13 +249,13 @@ def answered(shown: Json, said: Message | None, key: str, label: str) -> Json:
     A question of a form becomes "label: answer". Whatever else it was stays, with what was pressed under it. `shown` is what stands there
     (text, entities); `said` what the desk had said, when it is still known.
     """
-    label = sendable(label)
+    label = without_controls(label)
     if not label:
         return {"text": shown["text"], "entities": shown["entities"]}
     sheet = said.sheet if said is not None else None
     focus = next((field.label for field in sheet.inputs if field.name == sheet.focus), "") if sheet is not None else ""
     if focus:
-        focus = sendable(focus)
+        focus = without_controls(focus)
         aside = said is not None and any(choice.aside for choice in said.choices if choice.key == key)
         text = f"{focus} · {label}" if aside else f"{focus}: {label}"
         return {"text": text, "entities": entities(text, [Span(0, len(focus) + (not aside), "bold")])}

@@ -52,6 +52,8 @@ class TelegramServer:
         # Updates are handed out twice, and those of several chats in another order than they came in.
         self.untidy = False
         self.refuses_token = False
+        self.handed_again = 0
+        self._handed: set[int] = set()
         self.released = threading.Event()
         self._messages: dict[tuple[int, int], Json] = {}
         self._known: set[int] = set()
@@ -176,7 +178,11 @@ class TelegramServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         form: Json = {}
-        for name, value in (await request.post()).items():
+        try:
+            fields = await request.post()
+        except ConnectionError:
+            return web.Response()  # whoever asked was killed meanwhile
+        for name, value in fields.items():
             form[name] = value.file.read() if isinstance(value, web.FileField) else value
             if isinstance(value, web.FileField):
                 form[f"{name} name"] = value.filename
@@ -238,6 +244,9 @@ class TelegramServer:
         if self.untidy:
             batch.sort(key=lambda update: str(update.get("message", {}).get("chat", {}).get("id")))
             batch += batch[: len(batch) // 2]
+        for update in batch:
+            self.handed_again += update["update_id"] in self._handed
+            self._handed.add(update["update_id"])
         return batch
 
     def _get_me(self, form: Json) -> Json:

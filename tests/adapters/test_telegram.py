@@ -21,7 +21,7 @@ from conversations.model import Choice, Message
 from tests.adapters.telegram_samples import JUNK, SAMPLES
 from tests.adapters.telegram_server import TOKEN, TelegramServer
 from tests.adapters.telegram_wire import Refusal
-from tests.contracts.adapter import AdapterContract, containers
+from tests.contracts.adapter import AdapterContract, containers, until
 
 QUICK = Pace(poll=5, read=5.0, media=5.0, album=0.15, again=0.05, retry=0.05, retry_limit=0.1, conflict=0.05)
 
@@ -171,9 +171,7 @@ async def test_what_nobody_can_read_is_passed_over_and_not_asked_for_again_and_a
         server.push({**{name: body for name, body in raw.items() if name != "album"}, "update_id": 1000 + n})
     server.push({**copy.deepcopy(SAMPLES[0].raw), "update_id": 5000})
     run = asyncio.create_task(adapter.run(accept))
-    async with asyncio.timeout(60):
-        while not server.confirmed or server.confirmed[-1] != 5000:  # noqa: ASYNC110 - the server is in another thread
-            await asyncio.sleep(0.01)
+    await until(lambda: server.confirmed[-1:] == [5000])
     assert taken.count("m10") >= 1
     polls = sum(method == "getUpdates" for method, _ in server.calls)
     assert polls < 200

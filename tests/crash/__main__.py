@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.crash import memory_run, web_run
+from tests.crash import memory_run, telegram_run, web_run
 from tests.crash.report import Found
 
 LIMIT_SECONDS = 350.0
@@ -18,7 +18,11 @@ LIMIT_SECONDS = 350.0
 
 async def both(kills: int, seed: int, folder: Path) -> list[Found]:
     runs = []
-    for name, one, share in (("memory", memory_run, kills // 2), ("web", web_run, kills - kills // 2)):
+    for name, one, share in (
+        ("memory", memory_run, kills // 2),
+        ("web", web_run, kills - kills // 2),
+        ("telegram", telegram_run, -(-kills * 5 // 9)),
+    ):
         (folder / name).mkdir()
         runs.append(one.run(share, random.Random(f"{seed} {name}"), folder / name))
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -43,7 +47,7 @@ def main() -> None:
         sum(getattr(one, name) for one in found) for name in ("kills", "lost", "doubled", "reordered", "duplicate_sends")
     )
     # On the live chat a message must never show twice; elsewhere once per kill at most.
-    shown_twice = sum(max(0, one.duplicate_sends - (one.kills if one.name == "memory" else 0)) for one in found)
+    shown_twice = sum(max(0, one.duplicate_sends - (one.kills if one.name in ("memory", "telegram") else 0)) for one in found)
     if shown_twice:
         out(f"\n{shown_twice} duplicate sends more than the kills explain\n")
     out(f"\ncrash: kills={kills} lost={lost} doubled={doubled} reordered={reordered} duplicate_sends={repeated}\n")
