@@ -155,11 +155,12 @@ class Telegram:
                 under_way = {id: task for id, task in under_way.items() if not task.done()}
             if under_way:
                 offset = min(under_way)
-            elif batch:
-                offset = max(taken) + 1 if taken else offset
-            else:
+            elif news:
+                offset = max(raw["update_id"] for raw in news) + 1
+            elif not batch:
                 # All is confirmed. After a quiet week numbers begin anew, perhaps lower; without an offset none is passed over.
-                offset, taken = None, set()
+                offset = None
+            taken = {id for id in taken if offset is not None and id >= offset}
 
     async def _unhook(self) -> bool:
         """While a webhook is set there is no polling. What it did not deliver is kept."""

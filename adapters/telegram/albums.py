@@ -1,7 +1,8 @@
 """Parts of albums on disk, until all of an album is there: it comes as several updates, and no part says that it is the last.
 
-A part is stored here before Telegram is told that it arrived, so a process that dies between two parts loses none. Parts that were passed
-on stay for as long as Telegram may deliver them again: a part that is known is not taken a second time, not even alone.
+A part is stored here before Telegram is told that it arrived, so a process that dies between two parts loses none. What is passed on as one
+message is written down before it is: whoever takes over passes on the same, and a part that comes later is a message of its own. Parts that
+were passed on stay for as long as Telegram may deliver them again: a part that is known is not taken a second time, not even alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ KEPT_MS = 3 * 86_400_000
 
 T = TypeVar("T")
 
-_PENDING, _DONE = ".part", ".done"
+_PENDING, _SEALED, _DONE = ".part", ".sealed", ".done"
 
 
 class Albums:
@@ -38,9 +39,9 @@ class Albums:
         """Durable when this returns; False when it was known already."""
         return await _stored(lambda: self._keep(part, raw))
 
-    async def parts(self, chat: str, group: str) -> list[Any]:
-        """The updates of an album that wait to be passed on."""
-        return await _stored(lambda: self._parts(_album(chat, group)))
+    async def seal(self, chat: str, group: str) -> list[Any]:
+        """The updates of an album that are to be passed on as one message: the same again until they are `done`. None when none wait."""
+        return await _stored(lambda: self._seal(_album(chat, group)))
 
     async def done(self, raws: list[Any], chat: str, group: str) -> None:
         await _stored(lambda: self._finish(raws, _album(chat, group)))
@@ -63,13 +64,16 @@ class Albums:
         return True
 
     def _write(self, name: str, raw: Any) -> None:
+        """Whole or not at all, and never over what is there."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         aside = self._folder / f".{name}.{os.getpid()}"
         with aside.open("w", encoding="utf-8") as file:
             json.dump(raw, file)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(self._folder / name)
+        with contextlib.suppress(FileExistsError):
+            (self._folder / name).hardlink_to(aside)
+        aside.unlink()
         self._sync()
 
     def _sync(self) -> None:
@@ -82,11 +86,23 @@ class Albums:
     def _parts(self, album: str) -> list[Any]:
         return [raw for path in sorted(self._folder.glob(f"{album}-*{_PENDING}")) if (raw := _read(path)) is not None]
 
+    def _seal(self, album: str) -> list[Any]:
+        sealed = self._folder / (album + _SEALED)
+        if not sealed.exists():
+            raws = self._parts(album)
+            if not raws:
+                return []
+            self._write(sealed.name, raws)
+        # Another process may have been quicker, and with fewer parts.
+        found = _read(sealed)
+        return found if isinstance(found, list) else []
+
     def _finish(self, raws: list[Any], album: str) -> None:
         for raw in raws:
             path = self._folder / f"{album}-{raw['update_id']}{_PENDING}"
             with contextlib.suppress(FileNotFoundError):
                 path.rename(path.with_suffix(_DONE))
+        (self._folder / (album + _SEALED)).unlink(missing_ok=True)
         self._sync()
 
     def _left(self) -> list[Any]:

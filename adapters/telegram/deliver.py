@@ -19,7 +19,12 @@ REMEMBERED = 10_000
 GROUP_SENDS, GROUP_MS = 20, 60_000
 """What one group takes, all its topics together: https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this"""
 
+CALL_S = 55.0
+"""Delivery takes a message for abandoned after a minute; by then its call must be over, also that of a large file on a slow line."""
+
 AFTERWARDS = 200
+"""Calls that nobody waits for, at the same time."""
+
 _PLAIN = LinkPreviewOptions(is_disabled=True)
 
 log = logging.getLogger(__name__)
@@ -88,7 +93,10 @@ class Deliver:
         chat = payload.address.chat
         self._pace(chat)
         try:
-            message = await self._send(payload)
+            async with asyncio.timeout(CALL_S):
+                message = await self._send(payload)
+        except TimeoutError:
+            raise Later(0, "timed out") from None
         except TelegramError as error:
             raise self._judged(meaning(error, payload.address), chat) from None
         except OSError:

@@ -30,6 +30,7 @@ FILE_LIMIT = 20_971_520
 FETCHES = 2
 """Files in memory at the same time."""
 
+FETCH_TRIES = 8
 TELLS = 3
 _RECORDINGS = ("audio/", "video/")
 
@@ -147,8 +148,7 @@ class Receive:
         waiting[group] = asyncio.get_running_loop().call_later(self._pace.album, self._chain, chat, None, group)
 
     async def _flush(self, chat: str, group: str) -> None:
-        raws = await self._albums.parts(chat, group)
-        if raws:
+        while raws := await self._albums.seal(chat, group):
             await self._receive({"album": raws})
             await self._albums.done(raws, chat, group)
         waiting = self._gathering.get(chat, {})
@@ -204,19 +204,25 @@ class Receive:
         return Attachment(kept.digest, name_of(file.name, kept.mime), kept.mime, kept.size)
 
     async def _content(self, file_id: str) -> bytes:
-        try:
-            content = await self._api.content(file_id, FILE_LIMIT, self._pace)
-        except BadRequest as error:
-            if "too big" in str(error.message).lower():
-                raise _TooLarge from None
-            raise FileRefused("broken") from None
-        except RetryAfter as error:
-            raise NotStored(seconds(error)) from None
-        except TelegramError:
-            raise NotStored(self._pace.retry) from None
-        if content is None:
-            raise _TooLarge
-        return content
+        """Raises FileRefused and _TooLarge; when it cannot be fetched for minutes, it is held for broken, so that others can go on."""
+        wait = self._pace.retry
+        for _ in range(FETCH_TRIES):
+            try:
+                content = await self._api.content(file_id, FILE_LIMIT, self._pace)
+            except BadRequest as error:
+                if "too big" in str(error.message).lower():
+                    raise _TooLarge from None
+                break
+            except RetryAfter as error:
+                await asyncio.sleep(seconds(error))
+            except TelegramError:
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, self._pace.retry_limit)
+            else:
+                if content is None:
+                    raise _TooLarge
+                return content
+        raise FileRefused("broken")
 
     # --- what the sender is told, and what becomes of a button ---
 

@@ -170,6 +170,22 @@ async def test_a_slow_download_keeps_nobody_else_waiting(server: TelegramServer,
     assert [isinstance(event, MessageReceived) and len(event.files) for event in events] == [1, 0]
 
 
+async def test_a_file_that_cannot_be_fetched_is_tried_again_and_not_for_ever(server: TelegramServer, tmp_path: Path) -> None:
+    adapter, intake = telegram(server, tmp_path, blobs=Kept(tmp_path)), Intake()
+    server.fault = failing("html", "drop", Refusal(500, "x"), Refusal(404, "Not Found"), method="getFile")
+    server.message(ANA, document=server.file(png(), "a.png", "image/png"))
+    async with running(adapter, intake.accept):
+        await until(lambda: len(server.confirmed) == 1)
+        [call] = intake.calls
+        assert isinstance(call.event, MessageReceived)
+        assert [file.name for file in call.event.files] == ["a.png"]
+        server.fault = lambda method, form: Refusal(404, "Not Found") if method == "getFile" else None
+        server.message(ANA, document=server.file(png(), "b.png", "image/png"))
+        await until(lambda: len(server.confirmed) == 2)
+    assert len(intake.calls) == 1
+    assert "b.png" in server.texts(ANA)[-1]
+
+
 async def test_a_file_goes_out_once_and_then_by_its_id(server: TelegramServer, tmp_path: Path) -> None:
     adapter, kept = telegram(server, tmp_path, blobs=Kept(tmp_path)), Kept(tmp_path)
 
