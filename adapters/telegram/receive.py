@@ -31,6 +31,9 @@ FETCHES = 2
 """Files in memory at the same time."""
 
 FETCH_TRIES = 8
+RECOVERY = 8
+"""So many times longer than usual an album waits for its parts after a start."""
+
 TELLS = 3
 _RECORDINGS = ("audio/", "video/")
 
@@ -76,7 +79,8 @@ class Receive:
                 await asyncio.sleep(error.after)
         parts = [part for raw in left if (part := decode.part_of(raw)) is not None]
         for chat, group in dict.fromkeys((part.chat, part.group) for part in parts):
-            self._expect(chat, group)
+            # The rest has still to be asked for.
+            self._expect(chat, group, RECOVERY * self._pace.album)
 
     def take(self, raw: Any) -> asyncio.Task[None]:
         return self._chain(decode.chat_of(raw), raw)
@@ -131,7 +135,7 @@ class Receive:
         part = decode.part_of(raw)
         if part is not None:
             if await self._albums.keep(part, raw):
-                self._expect(part.chat, part.group)
+                self._expect(part.chat, part.group, self._pace.album)
             return
         # What was sent before comes before.
         for group in list(self._gathering.get(chat, ())):
@@ -140,12 +144,12 @@ class Receive:
 
     # --- albums ---
 
-    def _expect(self, chat: str, group: str) -> None:
+    def _expect(self, chat: str, group: str, seconds: float) -> None:
         """Pass an album on when no part of it has come for a while."""
         waiting = self._gathering.setdefault(chat, {})
         if group in waiting:
             waiting[group].cancel()
-        waiting[group] = asyncio.get_running_loop().call_later(self._pace.album, self._chain, chat, None, group)
+        waiting[group] = asyncio.get_running_loop().call_later(seconds, self._chain, chat, None, group)
 
     async def _flush(self, chat: str, group: str) -> None:
         while raws := await self._albums.seal(chat, group):
