@@ -103,7 +103,7 @@ class Telegram:
                 await receive.recover()
                 await self._publish_commands()
                 if self.settings.mode == "webhook":
-                    await self._listen()
+                    await self._listen(receive)
                 else:
                     await self._poll(receive)
             finally:
@@ -121,7 +121,7 @@ class Telegram:
         hook = Webhook(self.settings.webhook_secret.get_secret_value(), lambda: self._receive)
         return [Route(PATH, hook.answer, methods=["POST"])]
 
-    async def _listen(self) -> None:
+    async def _listen(self, receive: Receive) -> None:
         try:
             await self._until_done(
                 lambda: self._api.set_webhook(
@@ -130,6 +130,7 @@ class Telegram:
             )
         except BadRequest:
             raise Unwelcome(UNHOOKED) from None
+        receive.resume()
         await asyncio.Event().wait()
 
     async def _poll(self, receive: Receive) -> None:
@@ -139,7 +140,7 @@ class Telegram:
         taken: set[int] = set()
         offset: int | None = None
         while True:
-            batch = await self._fetch(offset, 0 if under_way else self._pace.poll)
+            batch = await self._fetch(receive, offset, 0 if under_way or receive.holding else self._pace.poll)
             news = [raw for raw in batch if isinstance(raw, dict) and type(raw.get("update_id")) is int]
             if len(news) < len(batch):
                 log.error("an update without a number cannot be confirmed")
@@ -149,6 +150,8 @@ class Telegram:
                 if raw["update_id"] not in taken:
                     taken.add(raw["update_id"])
                     under_way[raw["update_id"]] = receive.take(raw)
+            if not batch:
+                receive.resume()
             if under_way:
                 # A long download must not keep the others waiting; but whoever asks again at once is told the same at once.
                 await asyncio.wait(under_way.values(), timeout=self._pace.again)
@@ -166,7 +169,7 @@ class Telegram:
         """While a webhook is set there is no polling. What it did not deliver is kept."""
         return await self._api.delete_webhook(drop_pending_updates=False)
 
-    async def _fetch(self, offset: int | None, seconds: int) -> list[Any]:
+    async def _fetch(self, receive: Receive, offset: int | None, seconds: int) -> list[Any]:
         conflicts = 0
 
         async def ask() -> list[Any]:
@@ -174,7 +177,10 @@ class Telegram:
             while True:
                 try:
                     return await self._api.raw_updates(offset, seconds, WANTED, self._pace)
-                except Conflict as error:
+                except TelegramError as error:
+                    receive.hold()
+                    if not isinstance(error, Conflict):
+                        raise
                     # An earlier run's request may still be open; somebody else's stays.
                     conflicts += 1
                     if conflicts >= self._pace.conflicts:

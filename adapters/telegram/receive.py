@@ -31,9 +31,6 @@ FETCHES = 2
 """Files in memory at the same time."""
 
 FETCH_TRIES = 8
-RECOVERY = 8
-"""So many times longer than usual an album waits for its parts after a start."""
-
 TELLS = 3
 _RECORDINGS = ("audio/", "video/")
 
@@ -65,7 +62,7 @@ class Receive:
         self._afterwards = afterwards
         self._pace = pace
         self._newest: dict[str, asyncio.Task[None]] = {}
-        self._gathering: dict[str, dict[str, asyncio.TimerHandle]] = {}
+        self._gathering: dict[str, dict[str, asyncio.TimerHandle | None]] = {}
         self._fetching = asyncio.Semaphore(FETCHES)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -80,7 +77,26 @@ class Receive:
         parts = [part for raw in left if (part := decode.part_of(raw)) is not None]
         for chat, group in dict.fromkeys((part.chat, part.group) for part in parts):
             # The rest has still to be asked for.
-            self._expect(chat, group, RECOVERY * self._pace.album)
+            self._gathering.setdefault(chat, {})[group] = None
+
+    @property
+    def holding(self) -> bool:
+        """Whether an album waits for news from the server to come again at all."""
+        return any(timer is None for waiting in self._gathering.values() for timer in waiting.values())
+
+    def hold(self) -> None:
+        """Nothing can be heard just now: silence does not mean that an album is whole."""
+        for waiting in self._gathering.values():
+            for group, timer in waiting.items():
+                if timer is not None:
+                    timer.cancel()
+                    waiting[group] = None
+
+    def resume(self) -> None:
+        """What there was to be heard has been taken."""
+        for chat, waiting in self._gathering.items():
+            for group in [group for group, timer in waiting.items() if timer is None]:
+                self._expect(chat, group)
 
     def take(self, raw: Any) -> asyncio.Task[None]:
         return self._chain(decode.chat_of(raw), raw)
@@ -88,7 +104,8 @@ class Receive:
     async def close(self) -> None:
         for waiting in self._gathering.values():
             for timer in waiting.values():
-                timer.cancel()
+                if timer is not None:
+                    timer.cancel()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -135,7 +152,7 @@ class Receive:
         part = decode.part_of(raw)
         if part is not None:
             if await self._albums.keep(part, raw):
-                self._expect(part.chat, part.group, self._pace.album)
+                self._expect(part.chat, part.group)
             return
         # What was sent before comes before.
         for group in list(self._gathering.get(chat, ())):
@@ -144,12 +161,12 @@ class Receive:
 
     # --- albums ---
 
-    def _expect(self, chat: str, group: str, seconds: float) -> None:
+    def _expect(self, chat: str, group: str) -> None:
         """Pass an album on when no part of it has come for a while."""
         waiting = self._gathering.setdefault(chat, {})
-        if group in waiting:
-            waiting[group].cancel()
-        waiting[group] = asyncio.get_running_loop().call_later(seconds, self._chain, chat, None, group)
+        if (timer := waiting.get(group)) is not None:
+            timer.cancel()
+        waiting[group] = asyncio.get_running_loop().call_later(self._pace.album, self._chain, chat, None, group)
 
     async def _flush(self, chat: str, group: str) -> None:
         while raws := await self._albums.seal(chat, group):
