@@ -130,8 +130,9 @@ class Telegram:
             )
         except BadRequest:
             raise Unwelcome(UNHOOKED) from None
-        receive.resume()
-        await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(self._pace.album / 2)
+            receive.heard(asyncio.get_running_loop().time())
 
     async def _poll(self, receive: Receive) -> None:
         """The next update is asked for, which confirms those before it, only when those are stored."""
@@ -140,7 +141,8 @@ class Telegram:
         taken: set[int] = set()
         offset: int | None = None
         while True:
-            batch = await self._fetch(receive, offset, 0 if under_way or receive.holding else self._pace.poll)
+            asked_at = asyncio.get_running_loop().time()
+            batch = await self._fetch(offset, 0 if under_way else 1 if receive.gathering else self._pace.poll)
             news = [raw for raw in batch if isinstance(raw, dict) and type(raw.get("update_id")) is int]
             if len(news) < len(batch):
                 log.error("an update without a number cannot be confirmed")
@@ -150,8 +152,7 @@ class Telegram:
                 if raw["update_id"] not in taken:
                     taken.add(raw["update_id"])
                     under_way[raw["update_id"]] = receive.take(raw)
-            if not batch:
-                receive.resume()
+            receive.heard(asked_at)
             if under_way:
                 # A long download must not keep the others waiting; but whoever asks again at once is told the same at once.
                 await asyncio.wait(under_way.values(), timeout=self._pace.again)
@@ -169,7 +170,7 @@ class Telegram:
         """While a webhook is set there is no polling. What it did not deliver is kept."""
         return await self._api.delete_webhook(drop_pending_updates=False)
 
-    async def _fetch(self, receive: Receive, offset: int | None, seconds: int) -> list[Any]:
+    async def _fetch(self, offset: int | None, seconds: int) -> list[Any]:
         conflicts = 0
 
         async def ask() -> list[Any]:
@@ -177,10 +178,7 @@ class Telegram:
             while True:
                 try:
                     return await self._api.raw_updates(offset, seconds, WANTED, self._pace)
-                except TelegramError as error:
-                    receive.hold()
-                    if not isinstance(error, Conflict):
-                        raise
+                except Conflict as error:
                     # An earlier run's request may still be open; somebody else's stays.
                     conflicts += 1
                     if conflicts >= self._pace.conflicts:

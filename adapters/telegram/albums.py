@@ -36,7 +36,7 @@ class Albums:
         self._now = now
 
     async def keep(self, part: Part, raw: Any) -> bool:
-        """Durable when this returns; False when it was known already."""
+        """Durable when this returns; False when it was passed on already."""
         return await _stored(lambda: self._keep(part, raw))
 
     async def seal(self, chat: str, group: str) -> list[Any]:
@@ -58,7 +58,7 @@ class Albums:
 
     def _keep(self, part: Part, raw: Any) -> bool:
         name = f"{_album(part.chat, part.group)}-{part.update}"
-        if any((self._folder / (name + ending)).exists() for ending in (_PENDING, _DONE)):
+        if (self._folder / (name + _DONE)).exists():
             return False
         self._write(name + _PENDING, raw)
         return True

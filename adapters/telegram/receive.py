@@ -62,7 +62,7 @@ class Receive:
         self._afterwards = afterwards
         self._pace = pace
         self._newest: dict[str, asyncio.Task[None]] = {}
-        self._gathering: dict[str, dict[str, asyncio.TimerHandle | None]] = {}
+        self._gathering: dict[str, dict[str, float]] = {}
         self._fetching = asyncio.Semaphore(FETCHES)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -77,35 +77,29 @@ class Receive:
         parts = [part for raw in left if (part := decode.part_of(raw)) is not None]
         for chat, group in dict.fromkeys((part.chat, part.group) for part in parts):
             # The rest has still to be asked for.
-            self._gathering.setdefault(chat, {})[group] = None
+            self._expect(chat, group)
 
     @property
-    def holding(self) -> bool:
-        """Whether an album waits for news from the server to come again at all."""
-        return any(timer is None for waiting in self._gathering.values() for timer in waiting.values())
+    def gathering(self) -> bool:
+        """Whether more of an album may come at any moment."""
+        return bool(self._gathering)
 
-    def hold(self) -> None:
-        """Nothing can be heard just now: silence does not mean that an album is whole."""
-        for waiting in self._gathering.values():
-            for group, timer in waiting.items():
-                if timer is not None:
-                    timer.cancel()
-                    waiting[group] = None
+    def heard(self, since: float) -> None:
+        """All that the server had to tell at `since` (in the event loop's time) has been taken: albums without news for a while are whole.
 
-    def resume(self) -> None:
-        """What there was to be heard has been taken."""
+        By the clock alone they are not: while the server is slow or cannot be reached, silence means nothing.
+        """
+        latest = min(since, asyncio.get_running_loop().time() - self._pace.album)
         for chat, waiting in self._gathering.items():
-            for group in [group for group, timer in waiting.items() if timer is None]:
-                self._expect(chat, group)
+            for group in [group for group, kept_at in waiting.items() if kept_at <= latest]:
+                # Not again until it is done with.
+                waiting[group] = float("inf")
+                self._chain(chat, None, group)
 
     def take(self, raw: Any) -> asyncio.Task[None]:
         return self._chain(decode.chat_of(raw), raw)
 
     async def close(self) -> None:
-        for waiting in self._gathering.values():
-            for timer in waiting.values():
-                if timer is not None:
-                    timer.cancel()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -162,19 +156,14 @@ class Receive:
     # --- albums ---
 
     def _expect(self, chat: str, group: str) -> None:
-        """Pass an album on when no part of it has come for a while."""
-        waiting = self._gathering.setdefault(chat, {})
-        if (timer := waiting.get(group)) is not None:
-            timer.cancel()
-        waiting[group] = asyncio.get_running_loop().call_later(self._pace.album, self._chain, chat, None, group)
+        self._gathering.setdefault(chat, {})[group] = asyncio.get_running_loop().time()
 
     async def _flush(self, chat: str, group: str) -> None:
         while raws := await self._albums.seal(chat, group):
             await self._receive({"album": raws})
             await self._albums.done(raws, chat, group)
         waiting = self._gathering.get(chat, {})
-        if timer := waiting.pop(group, None):
-            timer.cancel()
+        waiting.pop(group, None)
         if not waiting:
             self._gathering.pop(chat, None)
 
