@@ -51,7 +51,10 @@ def platforms(desk: Desk, web: bool) -> list[Adapter]:
     settings = desk.settings
     if settings.slack.on and settings.slack.mode == "http" and not web:
         raise WrongSetting("RELEVO_SLACK__MODE: http needs the role web in the same process, for /hooks/slack")
+    if settings.telegram.mode == "webhook" and settings.telegram.account and not settings.http.public_url.startswith("https://"):
+        raise WrongSetting("RELEVO_HTTP__PUBLIC_URL: a Telegram webhook needs the https address that the world reaches this desk at")
     wanted = (
+        (bool(settings.telegram.account), _telegram),
         (bool(settings.email.address), _email),
         (settings.slack.on, _slack),
         (bool(settings.discord.token.get_secret_value()), _discord),
@@ -63,6 +66,19 @@ def _email(desk: Desk) -> Adapter:
     from adapters.email.adapter import Email
 
     return Email(desk.settings.email, desk=lambda: desk.library.current.desk.name, blobs=desk.files, now=desk.clock.now, key=desk.key)
+
+
+def _telegram(desk: Desk) -> Adapter:
+    from adapters.telegram.adapter import Telegram
+
+    return Telegram(
+        desk.settings.telegram,
+        blobs=desk.files,
+        said=SaidBefore(desk.database),
+        now=desk.clock.now,
+        folder=desk.settings.data_dir / "telegram",
+        hook=desk.settings.http.public_url,
+    )
 
 
 def _slack(desk: Desk) -> Adapter:

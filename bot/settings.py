@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from adapters.discord.settings import DiscordSettings
 from adapters.email.settings import EmailSettings
 from adapters.slack.settings import SlackSettings
+from adapters.telegram.settings import TelegramSettings
 from adapters.webchat.settings import WebChatSettings, origin_of
 
 PREFIX = "RELEVO_"
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     email: EmailSettings = EmailSettings()
     discord: DiscordSettings = DiscordSettings()
     slack: SlackSettings = SlackSettings()
+    telegram: TelegramSettings = TelegramSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="before")

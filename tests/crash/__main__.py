@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.crash import discord_run, form_run, memory_run, slack_run, web_run
+from tests.crash import discord_run, form_run, memory_run, slack_run, telegram_run, web_run
 from tests.crash.report import Found
 
 LIMIT_SECONDS = 600.0
@@ -24,6 +24,7 @@ async def every(kills: int, form_kills: int, seed: int, folder: Path) -> list[Fo
         ("memory", memory_run, kills // 2),
         ("web", web_run, kills - kills // 2),
         ("form", form_run, form_kills),
+        ("telegram", telegram_run, PLATFORM_KILLS),
         ("slack", slack_run, PLATFORM_KILLS),
         ("discord", discord_run, PLATFORM_KILLS),
     )
@@ -54,7 +55,8 @@ def main() -> None:
         sum(getattr(one, name) for one in found) for name in ("kills", "lost", "doubled", "reordered", "duplicate_sends")
     )
     # On the live chat a message must never show twice; elsewhere once per kill at most.
-    shown_twice = sum(max(0, one.duplicate_sends - (one.kills if one.name in ("memory", "slack") else 0)) for one in found)
+    repeating = ("memory", "telegram", "slack")
+    shown_twice = sum(max(0, one.duplicate_sends - (one.kills if one.name in repeating else 0)) for one in found)
     if shown_twice:
         out(f"\n{shown_twice} duplicate sends more than the kills explain\n")
     out(f"\ncrash: kills={kills} lost={lost} doubled={doubled} reordered={reordered} duplicate_sends={repeated}\n")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.adapters.telegram_server import Sent
+from tests.crash import telegram_run
 from tests.crash.form_run import FINANCIAL, REVIEW, Filled, Stored
 from tests.crash.form_run import compare as compare_forms
 from tests.crash.memory_run import compare, shown
@@ -106,3 +109,20 @@ def filled(steps: list[str], way: str = "typed", strayed: int = 0) -> Filled:
 )
 def test_form(form: Filled, stored: list[Stored], expected: tuple[int, int, int]) -> None:
     assert compare_forms([form], stored) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "excused", "expected"),
+    [
+        (["1 7-1", "2 7-2"], [], (0, 0, 0, 0)),
+        (["1 7-1", "1 7-1", "2 7-2"], [], (0, 0, 0, 1)),
+        (["1 7-1", "1 7-1", "2 7-2"], ["1 7-1"], (0, 0, 0, 0)),
+        (["1 7-1", "1 7-1", "1 7-1", "2 7-2"], ["1 7-1"], (0, 0, 0, 1)),
+        (["1 7-1", "2", "3 7-2"], [], (0, 1, 0, 0)),
+        (["2 7-2"], [], (1, 0, 0, 0)),
+    ],
+)
+def test_telegram(texts: list[str], excused: list[str], expected: tuple[int, int, int, int]) -> None:
+    """What is sent again because its answer was lost is the server's doing; half an album is doubled."""
+    sent = [Sent("sendMessage", 7, text, {}) for text in texts]
+    assert telegram_run.judge({7: 2}, sent, Counter((7, text) for text in excused)) == expected
