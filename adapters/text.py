@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
 
 from msgspec.structs import replace
 
@@ -171,27 +170,3 @@ def width(text: str) -> int:
 def sendable(text: str) -> str:
     """`text` with lone surrogates (half a character, which a broken client may send) as U+FFFD: no wire and no database takes them."""
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
-
-
-# --- names of files ---
-
-_NAME_LIMIT = 100
-# Endings that may stand at the end of a name, the usual one first. Of a text, only what no system opens as a program.
-_ENDINGS = {
-    "image/png": (".png",),
-    "image/jpeg": (".jpg", ".jpeg"),
-    "image/webp": (".webp",),
-    "application/pdf": (".pdf",),
-    "text/plain": (".txt", ".log", ".csv", ".md", ".conf", ".cfg", ".json", ".yaml", ".yml"),
-}
-_UNFIT = frozenset('<>:"/\\|?*%')
-
-
-def name_of(given: str, mime: str) -> str:
-    """A name that is only a name: no path, nothing invisible, nothing a file system or a header trips over, and the ending of its type."""
-    bare = given.replace("\\", "/").rpartition("/")[2]
-    fit = "".join(letter for letter in bare if unicodedata.category(letter)[0] != "C" and letter not in _UNFIT)
-    path = PurePosixPath(" ".join(fit.split()).strip(" .") or "file")
-    endings = _ENDINGS[mime]
-    stem, ending = (path.stem, path.suffix) if path.suffix.lower() in endings else (path.name, endings[0])
-    return stem[: _NAME_LIMIT - len(ending)].rstrip(" .") + ending
