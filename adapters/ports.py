@@ -40,6 +40,14 @@ class Blobs(Protocol):
         ...
 
 
+class Uploads(Blobs, Protocol):
+    """A file may be uploaded long before it is sent, and is not kept for ever for nobody."""
+
+    async def renew(self, id: str) -> bool:
+        """Keep it for so long again that what is about to refer to it can be stored; False when it is gone. Raises NotStored."""
+        ...
+
+
 class Now(Protocol):
     def __call__(self) -> int:
         """Epoch ms."""

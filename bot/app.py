@@ -17,6 +17,7 @@ from bot.content import ContentInvalid
 from bot.files import Files
 from bot.knowledge import Library
 from bot.lock import only_process, sqlite_path
+from bot.orphans import Orphans
 from bot.pipeline import Pipeline
 from bot.platforms import Desk, client_area, live_chat, platforms
 from bot.settings import Settings, WrongSetting, secret_key
@@ -148,6 +149,8 @@ class App:
     async def _serve(self, web: Web | None, announce: Callable[[], None]) -> None:
         self.pipeline.start(self.supervisor)
         self.pipeline.receive(self.supervisor)
+        orphans = Orphans(self.database, self.blobs, self.clock, self.metrics, self.log)
+        self.supervisor.start("orphans", orphans.run)
         if web is not None:
             self.supervisor.start("web", web.run)
             await web.started.wait()

@@ -47,6 +47,13 @@ class Files:
         except OSError:
             raise NotStored(5) from None
 
+    async def renew(self, id: str) -> bool:
+        """Raises NotStored."""
+        try:
+            return await asyncio.to_thread(self._blobs.renew, id)
+        except OSError:
+            raise NotStored(5) from None
+
     async def find(self, id: str) -> Path | None:
         return await asyncio.to_thread(self._blobs.find, id)
 
