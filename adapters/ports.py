@@ -10,9 +10,9 @@ from conversations.model import Address, Message
 
 
 class FileRefused(Exception):
-    """A file that is not taken: its type is none of ours, or it is not whole."""
+    """A file that is not taken: its type is none of ours, it is not whole, it is infected, or nobody can tell for now whether it is."""
 
-    def __init__(self, reason: Literal["type", "broken"]) -> None:
+    def __init__(self, reason: Literal["type", "broken", "infected", "unchecked"]) -> None:
         super().__init__(reason)
         self.reason = reason
 

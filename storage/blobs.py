@@ -19,6 +19,9 @@ from storage.media import STEP, Broken, Unwanted, copy_clean
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}(?![0-9a-f])")
 _LEFT_OVER_MS: Final = 86_400_000
+_QUARANTINE: Final = 100
+"""Files held at most; the oldest go first."""
+
 _FOLDERS: Final = 256
 # Each round that fails has seen somebody else collect or keep the very same file in between.
 _ROUNDS: Final = 20
@@ -35,7 +38,7 @@ class Blob(NamedTuple):
 
 
 class Blobs:
-    """Files under `folder`: `ab/cdef…` by digest, and `incoming/` for what is not whole yet. Every method may wait for the disk.
+    """Files under `folder`: `ab/cdef…` by digest, `incoming/` for what is not whole yet, `quarantine/` for what was infected. Every method may wait for the disk.
 
     A file has an age: since it was kept, or last renewed. Only what is old may be collected, by whoever has found out that nothing refers
     to it. To renew and to collect each lock the file itself, also against other processes, so a file that was just renewed is never
@@ -115,13 +118,19 @@ class Incoming:
         self._clean = aside.with_suffix(".clean")
         self._lock = threading.Lock()
         self._file = _create(aside)
+        self._blob: Blob | None = None
+
+    @property
+    def content(self) -> Path:
+        """What would be kept, once it was cleaned."""
+        return self._clean
 
     def write(self, part: bytes) -> None:
         with self._lock:
             self._file.write(part)
 
-    def keep(self) -> Blob:
-        """Give it its name; durable when this returns, and its age begins. Raises Unwanted or Broken."""
+    def clean(self) -> Blob:
+        """Write `content`: nothing is kept yet, and it takes nothing more. Raises Unwanted or Broken."""
         with self._lock:
             self._file.flush()
             if not self._file.tell():
@@ -135,7 +144,14 @@ class Incoming:
                 clean.flush()
                 os.fsync(clean.fileno())
                 size = clean.tell()
-            digest = _digest_of(self._clean)
+            self._blob = Blob(_digest_of(self._clean), mime, size)
+            return self._blob
+
+    def keep(self) -> Blob:
+        """Give it its name; durable when this returns, and its age begins. Raises as `clean` does, if that was not done."""
+        blob = self._blob or self.clean()
+        digest = blob.digest
+        with self._lock:
             path = self._folder / digest[:2] / digest[2:]
             if not path.parent.is_dir():
                 path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -151,7 +167,20 @@ class Incoming:
                 raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
             # Also when it was there: whoever put it there may not have come to this line.
             _settle(path.parent)
-            return Blob(digest, mime, size)
+            return blob
+
+    def quarantine(self) -> None:
+        """Set it aside, once it was cleaned, where nothing is ever given out from: for the keeper of the desk to look at."""
+        blob = self._blob or self.clean()
+        with self._lock:
+            folder = self._folder / "quarantine"
+            folder.mkdir(mode=0o700, exist_ok=True)
+            # Somebody who sends one after another must not fill the disk.
+            held = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)
+            for path in held[: max(0, len(held) - _QUARANTINE + 1)]:
+                path.unlink(missing_ok=True)
+            self._clean.replace(folder / blob.digest)
+            _settle(folder)
 
     def discard(self) -> None:
         """Forget what is not kept."""
