@@ -38,7 +38,9 @@ class Blob(NamedTuple):
 
 
 class Blobs:
-    """Files under `folder`: `ab/cdef…` by digest, `incoming/` for what is not whole yet, `quarantine/` for what was infected. Every method may wait for the disk.
+    """Files under `folder`: `ab/cdef…` by digest, `incoming/` for what is not whole yet, `quarantine/` for what was infected.
+
+    Every method may wait for the disk.
 
     A file has an age: since it was kept, or last renewed. Only what is old may be collected, by whoever has found out that nothing refers
     to it. To renew and to collect each lock the file itself, also against other processes, so a file that was just renewed is never
