@@ -10,9 +10,9 @@ from conversations.model import Address, Message
 
 
 class FileRefused(Exception):
-    """A file that is not taken: its type is none of ours, or it is not whole."""
+    """A file that is not taken: its type is none of ours, it is not whole, it is infected, or nobody can tell for now whether it is."""
 
-    def __init__(self, reason: Literal["type", "broken"]) -> None:
+    def __init__(self, reason: Literal["type", "broken", "infected", "unchecked"]) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -37,6 +37,14 @@ class Blobs(Protocol):
 
     async def find(self, id: str) -> Path | None:
         """The file with this digest; None when there is none."""
+        ...
+
+
+class Uploads(Blobs, Protocol):
+    """A file may be uploaded long before it is sent, and is not kept for ever for nobody."""
+
+    async def renew(self, id: str) -> bool:
+        """Keep it for so long again that what is about to refer to it can be stored; False when it is gone. Raises NotStored."""
         ...
 
 

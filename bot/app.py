@@ -17,10 +17,11 @@ from bot.content import ContentInvalid
 from bot.files import Files
 from bot.knowledge import Library
 from bot.lock import only_process, sqlite_path
+from bot.orphans import Orphans
 from bot.pipeline import Pipeline
 from bot.platforms import Desk, client_area, live_chat, platforms
 from bot.settings import Settings, WrongSetting, secret_key
-from bot.sources import database_of, library_of
+from bot.sources import database_of, library_of, scanner_of
 from bot.supervision import Supervisor
 from bot.telemetry import Logger, Metrics, loop_fault
 from bot.web import Web, address_of, application, listen
@@ -148,6 +149,8 @@ class App:
     async def _serve(self, web: Web | None, announce: Callable[[], None]) -> None:
         self.pipeline.start(self.supervisor)
         self.pipeline.receive(self.supervisor)
+        orphans = Orphans(self.database, self.blobs, self.clock, self.metrics, self.log)
+        self.supervisor.start("orphans", orphans.run)
         if web is not None:
             self.supervisor.start("web", web.run)
             await web.started.wait()
@@ -176,7 +179,8 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     supervisor = Supervisor(clock, metrics, log)
     key = secret_key(settings).get_secret_value().encode()
     blobs = Blobs(settings.data_dir / "blobs")
-    desk = Desk(settings, database, library, Files(blobs), clock, key)
+    scanner = scanner_of(settings)
+    desk = Desk(settings, database, library, Files(blobs, scanner, metrics, log), clock, key)
     webchat = live_chat(desk) if "web" in roles else None
     file = sqlite_path(settings.database)
     pipeline = Pipeline(
@@ -199,5 +203,7 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         codes=Codes(key),
     )
     portal = client_area(desk, pipeline, webchat, ids, log) if webchat is not None else None
-    wellness = Wellness(database, library, supervisor, metrics, clock, file.parent if file else None)
+    wellness = Wellness(
+        database, library, supervisor, metrics, clock, file.parent if file else None, {"scanner": scanner.check} if scanner else {}
+    )
     return App(settings, database, library, pipeline, supervisor, wellness, webchat, portal, blobs, clock, metrics, log)

@@ -5,20 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from adapters.base import NotStored
 from adapters.ports import FileRefused
+from bot.telemetry import Logger, Metrics
 from storage.blobs import Blob, Blobs, Broken, Incoming, Unwanted
+
+if TYPE_CHECKING:
+    from bot.scanner import Scanner
 
 PART = 1_048_576
 """Bytes handed to the disk in one go."""
 
 
 class Files:
-    """What is looked at byte by byte is looked at one file after another: several threads at it would starve the event loop of its turn."""
+    """What is looked at byte by byte is looked at one file after another: several threads at it would starve the event loop of its turn.
 
-    def __init__(self, blobs: Blobs) -> None:
+    With a `scanner` nothing is kept that it has not called clean.
+    """
+
+    def __init__(self, blobs: Blobs, scanner: Scanner | None = None, metrics: Metrics | None = None, log: Logger | None = None) -> None:
         self._blobs = blobs
+        self._scanner = scanner
+        self._metrics = metrics
+        self._log = log
         self._one = asyncio.Lock()
 
     async def keep(self, parts: AsyncIterator[bytes]) -> Blob:
@@ -37,6 +48,9 @@ class Files:
                         gathered, size = [], 0
                 await asyncio.to_thread(_write, incoming, gathered)
                 async with self._one:
+                    blob = await asyncio.to_thread(incoming.clean)
+                await self._scan(incoming, blob)
+                async with self._one:
                     return await asyncio.to_thread(incoming.keep)
             finally:
                 await asyncio.to_thread(incoming.discard)
@@ -44,6 +58,35 @@ class Files:
             raise FileRefused("type") from None
         except Broken:
             raise FileRefused("broken") from None
+        except OSError:
+            raise NotStored(5) from None
+
+    async def _scan(self, incoming: Incoming, blob: Blob) -> None:
+        """Raises FileRefused."""
+        if self._scanner is None:
+            return
+        from bot.scanner import Unscanned
+
+        try:
+            found = await self._scanner.ask(incoming.content)
+        except Unscanned as error:
+            self._tell("unchecked", f"the virus scanner could not be asked, so a file was refused: {error}")
+            raise FileRefused("unchecked") from None
+        if found:
+            await asyncio.to_thread(incoming.quarantine)
+            self._tell("infected", "an infected file was refused and set aside", file=blob.digest, found=found)
+            raise FileRefused("infected")
+
+    def _tell(self, reason: str, said: str, **facts: str) -> None:
+        if self._metrics is not None:
+            self._metrics.files_refused.labels(reason).inc()
+        if self._log is not None:
+            self._log.warning(said, **facts)
+
+    async def renew(self, id: str) -> bool:
+        """Raises NotStored."""
+        try:
+            return await asyncio.to_thread(self._blobs.renew, id)
         except OSError:
             raise NotStored(5) from None
 

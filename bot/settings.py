@@ -65,6 +65,30 @@ class LogSettings(BaseModel):
         return value.lower() if isinstance(value, str) else value
 
 
+class FilesSettings(BaseModel):
+    """What is done with the files that customers send."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clamd: str = ""
+
+    @field_validator("clamd")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        host, _, port = value.removeprefix("tcp://").rpartition(":")
+        far = (
+            value.startswith("tcp://")
+            and bool(host)
+            and "/" not in value[6:]
+            and port.isascii()
+            and port.isdigit()
+            and 0 < int(port) < 65_536
+        )
+        if value and not far and not value.removeprefix("unix:").startswith("/"):
+            raise ValueError("write it like unix:/run/clamav/clamd.ctl or tcp://127.0.0.1:3310")
+        return value
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_nested_delimiter="__", enable_decoding=False, extra="ignore", frozen=True, hide_input_in_errors=True
@@ -80,6 +104,7 @@ class Settings(BaseSettings):
     discord: DiscordSettings = DiscordSettings()
     slack: SlackSettings = SlackSettings()
     telegram: TelegramSettings = TelegramSettings()
+    files: FilesSettings = FilesSettings()
     log: LogSettings = LogSettings()
 
     @model_validator(mode="before")

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bot.content import ContentInvalid
 from bot.knowledge import Library
 from bot.settings import Settings, WrongSetting
 from conversations.knowledge import Codes
 from storage.engines import Database, open_database
+
+if TYPE_CHECKING:
+    from bot.scanner import Scanner
+
+
+def scanner_of(settings: Settings) -> Scanner | None:
+    """What looks for viruses in files, if it is set up; else it takes no memory."""
+    if not settings.files.clamd:
+        return None
+    from bot.scanner import Scanner
+
+    return Scanner(settings.files.clamd)
 
 
 def library_of(settings: Settings, codes: Codes = "") -> Library:

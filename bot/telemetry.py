@@ -108,6 +108,9 @@ class Metrics:
         self.timers_fired = self._counter("timers_fired", "Timers that came due")
         self.restarts = self._counter("loop_restarts", "Background loops that crashed and were started again", "loop")
         self.recovered = self._counter("deliveries_recovered", "Messages whose sending was cut short and which were queued again")
+        self.files_refused = self._counter("files_refused", "Files that the virus scanner did not call clean", "reason")
+        self.collected = self._counter("files_collected", "Kept files that nothing referred to any more and that were removed")
+        self.collected_bytes = self._counter("files_collected_bytes", "Their size")
         self.turn_seconds = Histogram(
             "relevo_turn_seconds",
             "From an event's receipt to the commit of its turn",

@@ -14,6 +14,7 @@ import click
 from bot.command import configured, fail, refuse, shown, time_shown
 
 if TYPE_CHECKING:
+    from bot.scanner import Scanner
     from conversations.events import TicketChanged, TicketReplied
     from conversations.model import Attachment, OwnTicket
     from storage.engines import Database
@@ -153,6 +154,7 @@ def _kept(paths: tuple[Path, ...]) -> tuple[Attachment, ...]:
         return ()
     from adapters.uploads import name_of
     from adapters.webchat.wire import FILES
+    from bot.sources import scanner_of
     from conversations.model import Attachment
     from storage.blobs import Blobs, Broken, Unwanted
 
@@ -161,6 +163,7 @@ def _kept(paths: tuple[Path, ...]) -> tuple[Attachment, ...]:
     if len(paths) > FILES:
         refuse(f"--file: at most {FILES} files, not {len(paths)}")
     blobs = Blobs(settings.data_dir / "blobs")
+    scanner = scanner_of(settings)
     kept = []
     for path in paths:
         try:
@@ -173,6 +176,9 @@ def _kept(paths: tuple[Path, ...]) -> tuple[Attachment, ...]:
             incoming = blobs.begin()
             try:
                 incoming.write(content)
+                incoming.clean()
+                if scanner is not None:
+                    _scanned(scanner, path, incoming.content)
                 blob = incoming.keep()
             finally:
                 incoming.discard()
@@ -182,6 +188,18 @@ def _kept(paths: tuple[Path, ...]) -> tuple[Attachment, ...]:
             refuse(f"RELEVO_DATA_DIR: {settings.data_dir} cannot be written ({error.strerror})")
         kept.append(Attachment(blob.digest, name_of(path.name, blob.mime), blob.mime, blob.size))
     return tuple(kept)
+
+
+def _scanned(scanner: Scanner, path: Path, content: Path) -> None:
+    """Ends the command unless the scanner calls it clean."""
+    from bot.scanner import Unscanned
+
+    try:
+        found = asyncio.run(scanner.ask(content))
+    except Unscanned as error:
+        refuse(f"RELEVO_FILES__CLAMD: the virus scanner could not be asked about {path} ({error})")
+    if found:
+        refuse(f"--file {path}: the virus scanner found {found} in it")
 
 
 def _act(number: str, state: str, event: Callable[[OwnTicket], TicketReplied | TicketChanged], *, writing: bool = False) -> None:

@@ -24,10 +24,17 @@ LEAST_FREE_BYTES = 16 * 2**20
 
 
 class Wellness:
-    """`disk` is the folder whose space matters, where the database is a file of ours."""
+    """`disk` is the folder whose space matters, where the database is a file of ours; `more` are checks of what not every desk has."""
 
     def __init__(
-        self, database: Database, library: Library, supervisor: Supervisor, metrics: Metrics, clock: Clock, disk: Path | None
+        self,
+        database: Database,
+        library: Library,
+        supervisor: Supervisor,
+        metrics: Metrics,
+        clock: Clock,
+        disk: Path | None,
+        more: Mapping[str, Check] | None = None,
     ) -> None:
         self._database = database
         self._library = library
@@ -35,6 +42,7 @@ class Wellness:
         self._metrics = metrics
         self._clock = clock
         self._disk = disk
+        self._more = more or {}
         self.stopping = False
 
     def checks(self) -> Mapping[str, Check]:
@@ -43,6 +51,7 @@ class Wellness:
             "knowledge": self._check_knowledge,
             "loops": self._check_loops,
             "platforms": self._check_platforms,
+            **self._more,
         }
 
     async def _check_database(self) -> str:

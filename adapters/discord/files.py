@@ -27,7 +27,7 @@ class _TooLarge(Exception):
 
 
 class Taken(NamedTuple):
-    """`kept` by Discord's id of the attachment; `refused` are names by reason: too_large, type, broken, slow."""
+    """`kept` by Discord's id of the attachment; `refused` are names by reason: too_large, type, broken, infected, unchecked, slow."""
 
     kept: dict[str, Attachment]
     refused: dict[str, list[str]]

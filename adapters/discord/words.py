@@ -28,6 +28,14 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
         "No he podido aceptar {names}: el archivo está dañado. Vuelve a enviarlo, por favor.",
         "I could not take {names}: the file is damaged. Please send it again.",
     ),
+    "infected": (
+        "No he podido aceptar {names}: el antivirus ha encontrado algo dañino. Revisa tu equipo y envía una copia limpia.",
+        "I could not take {names}: the virus scanner found something harmful. Check your device, and send a clean copy.",
+    ),
+    "unchecked": (
+        "No he podido aceptar {names}: ahora mismo no puedo revisar archivos con el antivirus. Inténtalo más tarde, por favor.",
+        "I could not take {names}: I cannot check files for viruses just now. Please try again later.",
+    ),
     "slow": (
         "No he podido descargar {names} a tiempo. Envíalo aquí como un mensaje normal, por favor.",
         "I could not fetch {names} in time. Please send it here as an ordinary message.",

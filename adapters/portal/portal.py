@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from adapters.base import Accept
 from adapters.portal.ports import Area, FileLinks
-from adapters.ports import Blobs, Now
+from adapters.ports import Now, Uploads
 
 if TYPE_CHECKING:
     from adapters.portal.site import Site
@@ -36,7 +36,7 @@ class Portal:
     """`key`: 32 secret bytes or more that stay the same, and are the same on every node. `accept` stores what customers do."""
 
     def __init__(
-        self, settings: PortalSettings, *, area: Area, accept: Accept, blobs: Blobs, file_link: FileLinks, now: Now, key: bytes
+        self, settings: PortalSettings, *, area: Area, accept: Accept, blobs: Uploads, file_link: FileLinks, now: Now, key: bytes
     ) -> None:
         self.settings = settings
         self.area = area

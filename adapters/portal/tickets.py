@@ -200,11 +200,23 @@ async def _read(visit: Visit, ticket: Shown | None, read: _Reply) -> None:
                 read.text = await part.text(_FIELD_LIMIT)
             case "kept" if ticket is not None and len(read.files) < limits.files:
                 if (file := _vouched(visit, ticket, await part.text(4_096))) is not None:
-                    read.files.append(file)
+                    await _carry_on(visit, file, read)
             case "files" if part.filename and ticket is not None and visit.is_own_form(read.csrf):
                 await _keep(visit, part, read)
             case _:
                 pass
+
+
+async def _carry_on(visit: Visit, file: Attachment, read: _Reply) -> None:
+    """A file that an earlier try has kept, perhaps days ago."""
+    try:
+        there = await visit.site.blobs.renew(file.id)
+    except NotStored:
+        there = False
+    if there:
+        read.files.append(file)
+    else:
+        read.errors.append(visit.label("reply.file_busy", name=file.name))
 
 
 async def _keep(visit: Visit, part: Part, read: _Reply) -> None:

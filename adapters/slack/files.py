@@ -23,6 +23,14 @@ class TooLarge(Exception):
     """More bytes than a file may have."""
 
 
+_REFUSED: Final[dict[str, Word]] = {
+    "type": "file_type",
+    "broken": "file_broken",
+    "infected": "file_infected",
+    "unchecked": "file_unchecked",
+}
+
+
 class Fetched(NamedTuple):
     """A kept file, or why there is none."""
 
@@ -52,7 +60,7 @@ async def fetch(web: Web, blobs: Blobs, file: dict[str, Any]) -> Fetched:
         try:
             kept = await blobs.keep(_parts(web, url, html))
         except FileRefused as refused:
-            return Fetched(None, "file_type" if refused.reason == "type" else "file_broken")
+            return Fetched(None, _REFUSED[refused.reason])
         except TooLarge:
             return Fetched(None, "file_size")
         except Failure:

@@ -25,6 +25,8 @@ Word = Literal[
     "file_size",
     "file_type",
     "file_broken",
+    "file_infected",
+    "file_unchecked",
     "file_external",
     "file_fetch",
     "file_gone",
@@ -76,6 +78,14 @@ _WORDS: Final[dict[Word, tuple[str, str]]] = {
     "file_broken": (
         "«{name}» está dañado o incompleto. Comprueba que se abre en tu equipo y envíalo de nuevo.",
         "“{name}” is damaged or incomplete. Check that it opens on your side, then send it again.",
+    ),
+    "file_infected": (
+        "No he podido guardar «{name}»: el antivirus ha encontrado algo dañino. Revisa tu equipo y envía una copia limpia.",
+        "I could not keep “{name}”: the virus scanner found something harmful. Check your device, and send a clean copy.",
+    ),
+    "file_unchecked": (
+        "No he podido guardar «{name}»: ahora mismo no puedo revisar archivos con el antivirus. Inténtalo más tarde, por favor.",
+        "I could not keep “{name}”: I cannot check files for viruses just now. Please try again later.",
     ),
     "file_external": (
         "«{name}» es un enlace a otro servicio y no puedo leerlo. Descárgalo y súbelo aquí como archivo, de {megabytes} MB como máximo.",

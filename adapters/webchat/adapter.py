@@ -9,7 +9,7 @@ import msgspec
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from adapters.base import Accept, Capabilities, Outbound, Payload, Receipt
-from adapters.ports import Blobs, Now
+from adapters.ports import Now, Uploads
 from adapters.webchat import wire
 from adapters.webchat.endpoints import Endpoints, Serve
 from adapters.webchat.files import Files
@@ -39,7 +39,7 @@ class WebChat:
     capabilities = Capabilities(text_limit=_TEXT_LIMIT, choices=_CHOICES, label_limit=1_000, idempotent_send=True)
 
     def __init__(
-        self, settings: WebChatSettings, *, log: Log, sessions: Sessions, welcome: Welcomes, now: Now, blobs: Blobs, key: bytes
+        self, settings: WebChatSettings, *, log: Log, sessions: Sessions, welcome: Welcomes, now: Now, blobs: Uploads, key: bytes
     ) -> None:
         """`key`: 32 secret bytes or more that stay the same, and are the same on every node: they vouch for files and their links."""
         self.settings = settings

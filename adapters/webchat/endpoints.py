@@ -110,7 +110,15 @@ class Endpoints:
         session = await self._visitors.session(bearer(request), self._visitors.network(request))
         self._visitors.count_message(session.address)
         body = wire.read(await self._body(request), wire.Sent)
-        inbound = wire.event_of(body, Address.parse(session.address), self._settings.limits, self._files.vouch)
+        sent: dict[str, Attachment] = {}
+
+        def vouch(address: str, file: Attachment) -> Attachment:
+            known = sent[file.id] = self._files.vouch(address, file)
+            return known
+
+        inbound = wire.event_of(body, Address.parse(session.address), self._settings.limits, vouch)
+        for file in sent.values():
+            await self._files.renew(file)
         accepted = await self._accept(inbound)
         return _json({"id": inbound.key, "fresh": accepted.fresh}, 202 if accepted.fresh else 200)
 

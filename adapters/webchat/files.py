@@ -13,7 +13,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 
-from adapters.ports import Blobs, FileRefused, Now
+from adapters.ports import FileRefused, Now, Uploads
 from adapters.uploads import name_of
 from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
@@ -30,7 +30,7 @@ class Files:
     So nobody can attach, or get a link to, what somebody else sent, and no table of uploads has to be kept in step.
     """
 
-    def __init__(self, settings: WebChatSettings, visitors: Visitors, blobs: Blobs, key: bytes, now: Now) -> None:
+    def __init__(self, settings: WebChatSettings, visitors: Visitors, blobs: Uploads, key: bytes, now: Now) -> None:
         self._settings = settings
         self._visitors = visitors
         self._blobs = blobs
@@ -75,6 +75,11 @@ class Files:
         if not hmac.compare_digest(known.id.encode(), file.id.encode()):
             raise Refusal("file_unknown")
         return known
+
+    async def renew(self, file: Attachment) -> None:
+        """Before a message with it is taken: it may have been uploaded days ago. Raises Refusal (file_unknown), NotStored."""
+        if not await self._blobs.renew(file.id):
+            raise Refusal("file_unknown")
 
     def seal(self, address: str, file: Attachment) -> Attachment:
         """A file that the desk sends to `address`, so that whoever may speak there can ask for a link to it."""

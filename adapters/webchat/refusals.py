@@ -79,6 +79,17 @@ _SENTENCES: Final[dict[str, tuple[int, str, str]]] = {
         "The file is damaged or incomplete. Check that it opens on your side, then send it again.",
         "El archivo está dañado o incompleto. Comprueba que se abre en tu equipo y envíalo de nuevo.",
     ),
+    "file_infected": (
+        422,
+        "The virus scanner found something harmful in this file, so it was not taken. Check your device, and send a clean copy.",
+        "El antivirus ha encontrado algo dañino en este archivo, así que no se ha aceptado. Revisa tu equipo y envía una copia limpia.",
+    ),
+    "file_unchecked": (
+        503,
+        "Files cannot be checked for viruses just now, so this one was not taken. Try again later; the message can be sent without it.",
+        "Ahora mismo no se pueden revisar los archivos con el antivirus, así que no se ha aceptado. Inténtalo más tarde; el mensaje puede "
+        "enviarse sin él.",
+    ),
     "file_unknown": (
         422,
         "A file of this message was not uploaded in this chat. Add it again.",

@@ -40,7 +40,14 @@ def test_every_text_that_is_named_exists_and_no_other() -> None:
     sources = "\n".join(path.read_text(encoding="utf-8") for path in [*ROOM.glob("*.py"), *ROOM.glob("pages/*.html")])
     named = set(re.findall(r"""["']([a-z_]+(?:\.[a-z0-9_]+)+)["']""", sources))
     ids = set(catalogues()["en"].phrases)
-    kinds = {f"addresses.{category}{end}" for category in CATEGORIES for end in ("", "_hint")} | {"reply.file_type", "reply.file_broken"}
+    kinds = (
+        {f"addresses.{category}{end}" for category in CATEGORIES for end in ("", "_hint")}
+        | {"reply.file_type", "reply.file_broken"}
+        | {
+            "reply.file_infected",
+            "reply.file_unchecked",
+        }
+    )
     kinds |= {f"ticket.{what}{end}" for what in ("close", "reopen") for end in ("", "_hint")}
     assert {id for id in ids - named - kinds if not id.startswith(COMPUTED)} == set()
     known = ids | {"adapters.portal", "area.css"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -350,3 +351,21 @@ async def test_a_file_of_the_desks_can_be_fetched_in_its_own_conversation_alone(
     async with browsing(visitor.desk) as other:
         await other.open()
         assert (await link(other)).status_code == 422
+
+
+async def test_a_file_that_was_sent_days_after_its_upload_is_kept_or_asked_for_again(visitor: Browser) -> None:
+    blobs = Blobs(visitor.desk.blobs)
+    early, gone = await uploaded(visitor, b"early\n"), await uploaded(visitor, b"gone\n")
+    digests = [file["id"].partition(".")[0] for file in (early, gone)]
+    for digest in digests:
+        path = blobs.find(digest)
+        assert path is not None
+        os.utime(path, (0, 0))
+    before = visitor.desk.now() - 60_000
+    assert (await visitor.send(text="look", files=[early])).status_code == 202
+    assert blobs.collect(digests, before) == (1, 5)
+    filled = form(answers={"files": [gone]})
+    for body in ({"text": "look", "files": [early, gone]}, {"form": filled}):
+        answer = await visitor.send(**body)
+        assert (answer.status_code, answer.json()["error"]) == (422, "file_unknown")
+    assert len(visitor.desk.events) == 1

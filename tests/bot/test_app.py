@@ -16,8 +16,9 @@ from pydantic import SecretStr
 
 from bot.app import App, build
 from bot.lock import only_process
-from bot.settings import BESIDE_THE_CODE, HttpSettings, Settings, WrongSetting
+from bot.settings import BESIDE_THE_CODE, FilesSettings, HttpSettings, Settings, WrongSetting
 from bot.telemetry import configure
+from tests.clamd import EICAR, Clamd, serving
 
 CONTENT = BESIDE_THE_CODE / "content" / "introserv"
 
@@ -193,3 +194,34 @@ async def test_a_newer_database_is_refused(settings: Settings) -> None:
     with pytest.raises(WrongSetting, match=r"^RELEVO_DATABASE_URL: .*newer release"):
         async with running(settings):
             pass
+
+
+async def test_a_scanner_that_is_away_is_told_and_files_are_refused_in_both_languages(settings: Settings, tmp_path: Path) -> None:
+    files = FilesSettings(clamd=f"unix:{tmp_path}/away")
+    async with running(settings.model_copy(update={"files": files})) as (_, client):
+        ready = await client.get("/ready")
+        assert ready.status_code == 503
+        assert "scanner" in ready.text
+        token = (await client.post("/chat/sessions", json={})).json()["token"]
+        headers = {"authorization": f"Bearer {token}", "x-file-name": "a.log"}
+        for language, said in (("en", "Try again later"), ("es", "Inténtalo más tarde")):
+            answer = await client.post("/chat/files", content=b"a line\n", headers=headers | {"accept-language": language})
+            assert (answer.status_code, answer.json()["error"]) == (503, "file_unchecked")
+            assert said in answer.json()["message"]
+
+
+async def test_an_infected_file_is_told(settings: Settings) -> None:
+    async with serving(Clamd()) as address, running(settings.model_copy(update={"files": FilesSettings(clamd=address)})) as (_, client):
+        assert (await client.get("/ready")).status_code == 200
+        token = (await client.post("/chat/sessions", json={})).json()["token"]
+        headers = {"authorization": f"Bearer {token}", "accept-language": "es"}
+        answer = await client.post("/chat/files", content=EICAR, headers=headers)
+        assert (answer.status_code, answer.json()["error"]) == (422, "file_infected")
+        assert "antivirus" in answer.json()["message"]
+        assert (await client.post("/chat/files", content=b"a line\n", headers=headers)).status_code == 201
+
+
+@pytest.mark.parametrize("wrong", ["clamd", "tcp://host", "tcp://:3310", "tcp://host:port", "http://host:3310", "unix:clamd.ctl"])
+def test_where_the_scanner_is_must_be_clear(wrong: str) -> None:
+    with pytest.raises(ValueError, match="write it like"):
+        FilesSettings(clamd=wrong)

@@ -18,6 +18,7 @@ from storage.rows import Entry, Session
 from tests.contracts.store_area import AreaContract
 from tests.contracts.store_outbox import OutboxContract
 from tests.contracts.store_people import PeopleContract, ProofsContract
+from tests.contracts.store_references import ReferencesContract
 from tests.contracts.store_rows import ADDRESS, NOW, StoreSteps, event, new_id, outcome, together, turn
 from tests.contracts.store_tickets import TicketsContract
 from tests.contracts.store_turns import TurnsContract
@@ -283,6 +284,7 @@ class StoreContract(
     PeopleContract,
     ProofsContract,
     OutboxContract,
+    ReferencesContract,
     TimersContract,
     TranscriptContract,
     SessionsContract,
