@@ -58,7 +58,7 @@ def page(content: Content, told: Told = lambda done, of: None) -> str:
             told(done, of)
         name = LANGUAGE_NAMES.get(locale, locale)
         languages.append({"locale": locale, "name": name, "dir": _direction(locale), "chapters": drawn})
-    return template.render(desk=content.desk, languages=languages, platforms=PLATFORMS)
+    return template.render(desk=content.desk, languages=languages, platforms=PLATFORMS).lstrip()
 
 
 def _direction(locale: str) -> str:

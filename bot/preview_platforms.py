@@ -20,7 +20,8 @@ from bot.preview_samples import EMAIL, NOW
 from conversations.knowledge import Desk
 from conversations.model import Address, Attachment, Message
 
-COLUMNS = 64
+COLUMNS = 40
+"""Of the terminal: what a telephone shows of the page as well."""
 
 Drawn = dict[str, Any]
 """One message (or a part of one) for a look of the template: `chat` the live chat's own JSON, in which `words` are the widget's;

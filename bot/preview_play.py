@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -25,23 +26,29 @@ class Told(NamedTuple):
 
 
 class Heard:
-    """The desk's phrases, and which of them were used."""
+    """The desk's phrases, and which of them were used; `counts` are the numbers that one with plurals was used with."""
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
         self.ids: set[str] = set()
+        self.counts: dict[str, set[int]] = {}
 
     def doc(self, id: str, locale: str, /, **values: str | int) -> Doc:
-        self.ids.add(id)
+        self._hear(id, values)
         return self._texts.doc(id, locale, **values)
 
     def line(self, id: str, locale: str, /, **values: str | int) -> tuple[Inline, ...]:
-        self.ids.add(id)
+        self._hear(id, values)
         return self._texts.line(id, locale, **values)
 
     def label(self, id: str, locale: str, /, **values: str | int) -> str:
-        self.ids.add(id)
+        self._hear(id, values)
         return self._texts.label(id, locale, **values)
+
+    def _hear(self, id: str, values: Mapping[str, str | int]) -> None:
+        self.ids.add(id)
+        if "n" in values:
+            self.counts.setdefault(id, set()).add(int(values["n"]))
 
 
 class Sure:

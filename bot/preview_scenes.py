@@ -72,7 +72,7 @@ def chapters(knowledge: Knowledge, locale: str) -> Iterator[Chapter]:
     yield stage.person()
     yield stage.proof()
     yield stage.guard()
-    yield stage.rest(heard.ids)
+    yield stage.rest(heard)
 
 
 CHAPTERS = 9 + len(GUIDES)
@@ -286,12 +286,13 @@ class _Stage:
             scenes.append(Scene(f"In a message: {kind}", told.chat[:1]))
         return Chapter("guard", "Secrets that were hidden", "", (Section("", tuple(scenes)),))
 
-    def rest(self, heard: set[str]) -> Chapter:
-        """Phrases that no scene came to, by themselves, with their ids."""
-        left = sorted(id for id in PHRASES - heard if not id.endswith(WORDS))
+    def rest(self, heard: Heard) -> Chapter:
+        """Phrases, or forms of their plural, that no scene came to: by themselves, with their ids."""
+        counts = {id: set(counts) for id, counts in heard.counts.items()}
+        left = sorted(id for id in PHRASES - heard.ids | {id for id in counts if self._plural(id)} if not id.endswith(WORDS))
         sections = []
         for group in dict.fromkeys(id.partition(".")[0] for id in left):
-            scenes = tuple(scene for id in left if id.partition(".")[0] == group for scene in self._alone(id))
+            scenes = tuple(scene for id in left if id.partition(".")[0] == group for scene in self._alone(id, counts.get(id, set())))
             sections.append(Section(group, scenes, f"rest-{group}", ours=True))
         understood = tuple(
             Scene(id, (Message(paragraph(self._label(id).replace("|", " · ")), self._locale),))
@@ -302,11 +303,17 @@ class _Stage:
         intro = "Phrases that take more than these conversations to come to, each by its id and with made-up values."
         return Chapter("rest", "All other phrases", intro, tuple(sections))
 
-    def _alone(self, id: str) -> Iterator[Scene]:
-        names = GIVEN.get(id, frozenset())
-        values = {name: said(VALUES[name], self._locale) for name in names if name in VALUES}
-        if "desk" in names:
-            values["desk"] = self._knowledge.desk.name
-        for n in (1, 2) if "n" in names else (0,):
-            doc = self._knowledge.texts.doc(id, self._locale, **values, **({"n": n} if n else {}))
-            yield Scene(f"{id} ({n})" if n else id, (Message(doc, self._locale),))
+    def _alone(self, id: str, counts: set[int]) -> Iterator[Scene]:
+        for n in (1, 2) if self._plural(id) else (0,):
+            if not any((n == 1) == (count == 1) for count in counts):
+                doc = self._knowledge.texts.doc(id, self._locale, **self._values(id, n or 2))
+                yield Scene(f"{id} ({n})" if n else id, (Message(doc, self._locale),))
+
+    def _values(self, id: str, n: int) -> dict[str, str | int]:
+        given = {**VALUES, "n": n, "desk": self._knowledge.desk.name}
+        return {name: said(given[name], self._locale) for name in GIVEN.get(id, ())}
+
+    def _plural(self, id: str) -> bool:
+        """Whether it is worded otherwise for one than for two."""
+        one, two = (self._knowledge.texts.label(id, self._locale, **self._values(id, n)) for n in (1, 2))
+        return one != two.replace("2", "1")
