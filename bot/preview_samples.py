@@ -28,8 +28,8 @@ REPLY: Said = {
     "en": "Hello Ana,\nwe have replaced the disk and the server is online again.",
 }
 DETAILS: Said = {
-    "es": "El servidor dejó de responder tras reiniciarlo. Esperaba que arrancara en dos minutos; he probado desde la consola remota.",
-    "en": "The server stopped responding after a reboot. I expected it back within two minutes; I tried the remote console.",
+    "es": "Desde ayer no puedo usar mi servicio. Esperaba que volviera en unos minutos; he probado desde otra red y desde la consola remota.",
+    "en": "Since yesterday I cannot use my service. I expected it back within minutes; I tried another network and the remote console.",
 }
 
 ANSWERS: Mapping[str, Said | list[Any]] = {
