@@ -28,7 +28,7 @@ REPLY: Said = {
     "en": "Hello Ana,\nwe have replaced the disk and the server is online again.",
 }
 DETAILS: Said = {
-    "es": "Desde ayer no puedo usar mi servicio. Esperaba que volviera en unos minutos; he probado desde otra red y desde la consola remota.",
+    "es": "Desde ayer no puedo usar mi servicio. Esperaba que volviera en unos minutos; he probado con otra red y con la consola remota.",
     "en": "Since yesterday I cannot use my service. I expected it back within minutes; I tried another network and the remote console.",
 }
 
