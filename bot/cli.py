@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from bot.command import FAILED_CHECK, configured, refuse, shown, time_shown
+from bot.command import FAILED_CHECK, configured, fail, refuse, shown, time_shown
 from bot.customers_cli import customers_group
 from bot.tickets_cli import tickets_group
 
 if TYPE_CHECKING:
+    from bot.content import ContentFault
     from storage.engines import Connection
     from storage.rows import Request
 
@@ -119,13 +120,46 @@ def check_content(directory: Path | None) -> None:
     from bot.content_check import check
 
     directory = directory or configured().content_dir
-    faults = check(directory)
-    for fault in faults:
-        click.echo(f"{fault.path}:{fault.line}: {fault.message}")
-    if faults:
-        click.echo(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {directory}", err=True)
-        sys.exit(FAILED_CHECK)
+    if faults := check(directory):
+        _tell_faults(faults, directory)
     click.echo(f"{directory}: no faults")
+
+
+def _tell_faults(faults: Sequence[ContentFault], directory: Path) -> NoReturn:
+    for fault in faults:
+        click.echo(str(fault))
+    fail(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {directory}")
+
+
+@content.command("preview")
+@click.argument("out", type=click.Path(path_type=Path))
+def preview_content(out: Path) -> None:
+    """Draw every form and message, in every language and on every platform, as one HTML page in OUT."""
+    directory = configured().content_dir
+    from bot.clock import Clock
+    from bot.content import ContentInvalid
+    from bot.preview import preview
+
+    clock = Clock()
+    begun, bar = clock.now(), None
+
+    def told(done: int, of: int) -> None:
+        nonlocal bar
+        if bar is None and clock.now() - begun > 1000 and sys.stderr.isatty():
+            bar = click.progressbar(length=of, label="Drawing", file=sys.stderr)
+        if bar is not None:
+            bar.update(done - bar.pos)
+
+    try:
+        preview(directory, out, told)
+    except ContentInvalid as invalid:
+        _tell_faults(invalid.faults, directory)
+    except OSError as error:
+        refuse(f"{out} cannot be written: {error.strerror or error}")
+    finally:
+        if bar is not None:
+            bar.render_finish()
+    click.echo(f"{out}: open it in a browser")
 
 
 @content.command("test")

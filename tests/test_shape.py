@@ -28,6 +28,9 @@ NAMED_BY_OTHERS: dict[str, str] = {
     "tests/adapters/test_email.py:handle_starttag": "the name by which html.parser calls it",
     "tests/adapters/test_email.py:handle_endtag": "the name by which html.parser calls it",
     "tests/adapters/test_email.py:handle_data": "the name by which html.parser calls it",
+    "tests/bot/test_preview.py:handle_starttag": "the name by which html.parser calls it",
+    "tests/bot/test_preview.py:handle_endtag": "the name by which html.parser calls it",
+    "tests/bot/test_preview.py:handle_data": "the name by which html.parser calls it",
 }
 """Functions and classes with a forbidden name that somebody else chose (an overridden method, say): `file:name` and who."""
 

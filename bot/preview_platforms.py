@@ -1,0 +1,143 @@
+"""The platforms of the preview: each draws a message by its adapter's own encode, so the page shows what customers are shown.
+
+Another platform is one entry in PLATFORMS: a function that makes its `encode` and puts each payload into what one of the looks draws.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from email import message_from_bytes, policy
+from importlib.resources import files
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from adapters.base import Outbound, Payload
+from adapters.ports import FileRefused, Kept
+from bot.preview_samples import EMAIL, NOW
+from conversations.knowledge import Desk
+from conversations.model import Address, Attachment, Message
+
+COLUMNS = 40
+"""Of the terminal: what a telephone shows of the page as well."""
+
+Drawn = dict[str, Any]
+"""One message (or a part of one) for a look of the template: `chat` the live chat's own JSON, in which `words` are the widget's;
+`text` a `text` as it is, under it `buttons` as rows of labels where there are any; `mail` a `subject` and a `text`.
+"""
+
+Draw = Callable[[Outbound], list[Drawn]]
+
+
+class Platform(NamedTuple):
+    """`look`: which part of the template draws it. `native`: it is given forms a page at a time. `mail`: it carries what is mailed,
+    not what is said in a chat.
+    """
+
+    id: str
+    title: str
+    look: Literal["chat", "text", "mail"]
+    open: Callable[[Desk], Draw]
+    native: bool = False
+    mail: bool = False
+
+
+def draw(platform: Platform, drawing: Draw, message: Message) -> list[Drawn]:
+    return drawing(Outbound(Address(platform.id, "preview", EMAIL), message, "preview", NOW))
+
+
+class _Entry(NamedTuple):
+    """A line of the live chat's transcript."""
+
+    cursor: int
+    author: str
+    at: int
+    key: str
+    payload: str
+
+
+def _webchat(desk: Desk) -> Draw:
+    """What the widget is sent for a message in the transcript; the widget draws the tree, the choices and the sheet itself."""
+    from adapters.webchat import wire
+
+    def as_it_is(file: Attachment) -> Attachment:
+        return file
+
+    def drawing(out: Outbound) -> list[Drawn]:
+        entry = _Entry(1, "bot", out.at, out.key, msgspec.json.encode(out.message).decode())
+        line = wire.line(entry, as_it_is)
+        return [{**json.loads(line), "words": _words(out.message.locale)}] if line is not None else []
+
+    return drawing
+
+
+WIDGET = {
+    "page": "Page {} of {}",
+    "marked": "Fields marked * are needed.",
+    "choose": "Choose…",
+    "next": "Continue",
+    "last": "Send",
+    "check": "Check first",
+    "add": "Add files",
+    "drop": "or paste them, or drop them here",
+}
+"""The widget's own words round a form, as they stand in its form.js; other languages bring theirs in a file."""
+
+
+def _words(locale: str) -> Mapping[str, str]:
+    file = files("adapters.webchat").joinpath("static", f"{locale}.json")
+    own = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return {name: own.get(f"form.{name}", english) for name, english in WIDGET.items()}
+
+
+def _terminal(desk: Desk) -> Draw:
+    from adapters.terminal import Look, Terminal
+
+    async def settled(address: Address) -> None:
+        return None
+
+    look = Look(columns=COLUMNS)
+    terminal = Terminal(chat="preview", session="preview", settled=settled, input=0, output=io.StringIO(), interactive=False, look=look)
+    return _each(terminal.encode, lambda body: {"text": body["text"]})
+
+
+def _email(desk: Desk) -> Draw:
+    from pydantic import SecretStr
+
+    from adapters.email.adapter import Email
+    from adapters.email.letter import compose
+    from adapters.email.settings import EmailSettings
+
+    def shown(letter: Any) -> Drawn:
+        mail = message_from_bytes(compose(letter, {}), policy=policy.default)
+        text = mail.get_body(("plain",))
+        return {"subject": mail["Subject"], "text": text.get_content().rstrip("\n") if text is not None else ""}
+
+    # Nothing is sent: the addresses are there because a mail has some.
+    settings = EmailSettings(address="support@example.com", smtp_url=SecretStr("smtp://localhost/"))
+    email = Email(settings, desk=lambda: desk.name, blobs=_NoFiles(), now=lambda: NOW, key=bytes(32))
+    return _each(email.encode, shown)
+
+
+def _each(encode: Callable[[Outbound], list[Payload]], shown: Callable[[Any], Drawn]) -> Draw:
+    """Draws each payload by itself."""
+    return lambda out: [shown(payload.body) for payload in encode(out)]
+
+
+class _NoFiles:
+    """The files of a desk that has none."""
+
+    async def keep(self, parts: AsyncIterator[bytes]) -> Kept:
+        raise FileRefused("type")
+
+    async def find(self, id: str) -> None:
+        return None
+
+
+PLATFORMS = (
+    Platform("web", "Live chat", "chat", _webchat, native=True),
+    Platform("terminal", "Terminal", "text", _terminal),
+    Platform("email", "E-mail", "mail", _email, mail=True),
+)
