@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cached_property, lru_cache
+from itertools import product
 from types import MappingProxyType, UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Protocol, Union, get_args, get_origin
 
@@ -232,9 +233,12 @@ class Form:
     def _shapes(self) -> Callable[[tuple[str | None, ...]], Shape]:
         return lru_cache(maxsize=SHAPES)(self._shaped)
 
-    def _shape(self, answers: Answers) -> Shape:
+    def _told(self, answers: Answers) -> tuple[str | None, ...]:
         told = [(answers.get(name), wanted) for name, wanted in self._telling.items()]
-        return self._shapes(tuple([value if isinstance(value, str) and value in wanted else None for value, wanted in told]))
+        return tuple([value if isinstance(value, str) and value in wanted else None for value, wanted in told])
+
+    def _shape(self, answers: Answers) -> Shape:
+        return self._shapes(self._told(answers))
 
     def _shaped(self, told: tuple[str | None, ...]) -> Shape:
         given = dict(zip(self._telling, told, strict=True))
@@ -285,6 +289,22 @@ class Form:
         Answers on a page can change the pages after it, never that page itself.
         """
         return self._shape(answers).pages
+
+    def settled(self, at: int, answers: Answers) -> bool:
+        """Whether there are as many pages as now whatever is answered on page `at` (from 0) and on those after it."""
+        return self._counts(self._told(answers), at) == 1
+
+    @cached_property
+    def _counts(self) -> Callable[[tuple[str | None, ...], int], int]:
+        return lru_cache(maxsize=SHAPES)(self._counted)
+
+    def _counted(self, told: tuple[str | None, ...], at: int) -> int:
+        """In how many numbers of pages it may end: every answer that conditions ask for is tried, and one that none asks for."""
+        passed = {field.name for page in self._shapes(told).pages[:at] for field in page}
+        open: list[tuple[str | None, ...]] = [
+            (given,) if name in passed else (None, *wanted) for (name, wanted), given in zip(self._telling.items(), told, strict=True)
+        ]
+        return len({len(self._shaped(each).pages) for each in product(*open)})
 
     # --- answers ---
 

@@ -125,8 +125,10 @@ class Input(Struct, frozen=True, omit_defaults=True):
 class Sheet(Struct, frozen=True, omit_defaults=True):
     """One page of a form, for platforms that draw it natively: `lead` and the inputs, in place of the message's text and answers.
 
-    Its choices that are `aside` are drawn under it. What is filled in comes back as FormAnswered with `key`, `form` and `version`. A newer
-    sheet with the same key replaces the one before.
+    `page` counts from 1; `pages` is 0 while an answer on this page or after it can change how many there are. The message's choices that
+    are no asides belong to the input `focus`. Its asides are for one question at a time: `ways` are drawn under the page instead, and
+    lead round it as a whole. What is filled in comes back as FormAnswered with `key`, `form` and `version`: an input that is left empty is
+    skipped, one that nobody edited is kept. A newer sheet with the same key replaces the one before.
     """
 
     key: str
@@ -137,6 +139,7 @@ class Sheet(Struct, frozen=True, omit_defaults=True):
     inputs: tuple[Input, ...]
     focus: str = ""
     lead: Doc = ()
+    ways: tuple[Choice, ...] = ()
 
 
 class Message(Struct, frozen=True, gc=False, omit_defaults=True):

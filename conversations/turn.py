@@ -73,12 +73,19 @@ class Turn:
         sheet: Sheet | None = None,
         about: str = "",
         files: tuple[Attachment, ...] = (),
+        ways: tuple[Offer, ...] = (),
     ) -> None:
-        """Queue a message. Its offers become a prompt, of the form `about` if it belongs to one; at most one message of a turn has some."""
+        """Queue a message. Its offers become a prompt, of the form `about` if it belongs to one; at most one message of a turn has some.
+
+        `ways` are the sheet's own; one that is among the offers is the same choice.
+        """
         choices: tuple[Choice, ...] = ()
         if offers:
-            prompt = Prompt(str(self.state.turns), offers, about)
-            choices = tuple(Choice(f"{prompt.id}.{n}", offer.label, offer.aside) for n, offer in enumerate(offers, 1))
+            prompt = Prompt(str(self.state.turns), (*offers, *[way for way in ways if way not in offers]), about)
+            drawn = tuple(Choice(f"{prompt.id}.{n}", offer.label, offer.aside) for n, offer in enumerate(prompt.offers, 1))
+            choices = drawn[: len(offers)]
+            if sheet is not None and ways:
+                sheet = replace(sheet, ways=tuple(drawn[prompt.offers.index(way)] for way in ways))
             self.asked = True
             # Labels are needed only to recognise a typed answer to the newest prompt; older ones keep what their keys mean.
             *older, newest = self.state.prompts or (prompt,)

@@ -121,7 +121,7 @@ class Wording:
             form=form.id,
             version=form.version,
             page=at + 1,
-            pages=len(pages),
+            pages=len(pages) if form.settled(at, answers) else 0,
             focus=focus,
             lead=lead,
             inputs=tuple(self._input(field, answers, required[field.name], typed or {}, errors or {}, known or {}) for field in pages[at]),

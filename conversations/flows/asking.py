@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from conversations.forms import Field, Merged
-from conversations.model import Bold, Bullets, Doc, Filling, Inline, Offer, Paragraph, Text
+from conversations.model import Bold, Bullets, Doc, Filling, Inline, Offer, Paragraph, Sheet, Text
 from conversations.texts import plain
 from conversations.turn import LABEL_LIMIT, Turn
 from conversations.values import Occasion, Remark, Wrong
@@ -94,7 +94,8 @@ class Asking:
         known = {each.name: picks for each in self.form.fields if (picks := self.guide.known(turn, each.name))}
         sheet = self.wording.sheet(self.form, self.filling.key, answers, name, lead, typed, beside, known)
         readings = wrong[name].readings if wrong and name in wrong else ()
-        turn.say(doc, (*self.answers_offered(field, readings), *self.asides(field, required, at, value)), sheet, self.filling.key)
+        offers = (*self.answers_offered(field, readings), *self.asides(field, required, at, value))
+        turn.say(doc, offers, sheet, self.filling.key, ways=self.ways(sheet))
 
     def answers_offered(self, field: Field, readings: tuple[str, ...]) -> tuple[Offer, ...]:
         if readings:
@@ -125,6 +126,12 @@ class Asking:
         if at:
             ways.append(turn.offer("form.back", "form", "back", aside=True))
         return (*ways, turn.offer("form.cancel", "form", "cancel", aside=True))
+
+    def ways(self, sheet: Sheet) -> tuple[Offer, ...]:
+        """Round a whole page: `back` is the page before, not the question before, which may stand on the same page."""
+        turn, pages = self.turn, self.form.pages(self.filling.answers)
+        back = (turn.offer("form.back", "form", f"edit={pages[sheet.page - 2][0].name}", aside=True),) if sheet.page > 1 else ()
+        return (*back, turn.offer("form.cancel", "form", "cancel", aside=True))
 
     def review(self, lead: Doc = ()) -> None:
         """Everything that would be sent, to be looked over."""

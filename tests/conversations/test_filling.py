@@ -389,7 +389,8 @@ def test_whatever_happens_is_answered_within_every_platforms_limits(sequence: li
             assert all(0 < len(choice.label) <= 75 and len(choice.key.encode()) <= 40 for choice in message.choices)
             if message.sheet is not None:
                 assert 0 < len(message.sheet.inputs) <= 5
-                assert message.sheet.page <= message.sheet.pages
+                assert message.sheet.page <= (message.sheet.pages or message.sheet.page)
+                assert {way.aside for way in message.sheet.ways} == {True}
         frames = [frame for frame in customer.state.frames if isinstance(frame, Filling)]
         assert len(frames) <= 1
         if isinstance(customer.state.frames[-1], Filling):

@@ -200,6 +200,32 @@ def test_pages_are_short_in_order_and_do_not_change_while_they_are_filled_in(dat
         assert FORM.pages(changed)[: at + 1] == pages[: at + 1]
 
 
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_the_number_of_pages_that_is_told_stands_whatever_is_answered_from_there_on(data: st.DataObject) -> None:
+    wording = Wording(desk(), "es")
+    answers = FORM.merge({}, dict(data.draw(fillings(wording))), NOW, wording).answers
+    pages = FORM.pages(answers)
+    at = data.draw(st.integers(0, len(pages) - 1))
+    told = wording.sheet(FORM, "1.1", answers, pages[at][0].name).pages
+    passed = {field.name for page in pages[:at] for field in page}
+    later = {name: raw for name, raw in data.draw(fillings(wording)) if name not in passed}
+    assert told in (0, len(FORM.pages(FORM.merge(answers, later, NOW, wording).answers)))
+
+
+def test_the_number_of_pages_is_told_once_no_answer_can_change_it(wording: Wording) -> None:
+    def told(focus: str, **answers: str) -> tuple[int, int]:
+        sheet = wording.sheet(FORM, "1.1", answers, focus)
+        return sheet.page, sheet.pages
+
+    assert told("department") == (1, 0)
+    assert told("priority", department="technical", priority="high") == (1, 0), "it can be answered otherwise as long as it is open"
+    assert told("reason", department="technical", priority="high") == (2, 4)
+    assert told("origin", department="technical", priority="high", symptom="loss") == (3, 4)
+    assert told("details", department="technical", priority="regular") == (2, 2)
+    assert told("email", department="financial", priority="regular") == (3, 3)
+
+
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_every_error_is_the_desks_own_and_changes_nothing(data: st.DataObject) -> None:

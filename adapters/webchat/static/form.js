@@ -1,11 +1,12 @@
 // Forms and files in the live chat: fetched when the chat is first opened, and given the chat with the two functions it draws with.
 // What is typed into a form is kept in the browser by the form's key and the field's name until the desk has it.
 const ENGLISH = {
-  page: "Page {} of {}", marked: "Fields marked * are needed.", choose: "Choose…", next: "Continue", last: "Send", check: "Check first", filled: "Page {} of {}: {}",
+  page: "Page {}", pages: "Page {} of {}", marked: "Fields marked * are needed.", some: "Fields marked * are needed; the others may be left empty.",
+  free: "Nothing here is required: fill in what you have.", choose: "Choose…", next: "Continue", last: "Review before sending", now: "Send now",
   needed: "This is needed. Fill it in to go on.", pick: "Choose one of these to go on.", over: "{} characters too many: shorten it.", room: "{} characters left",
   add: "Add files", drop: "or paste them, or drop them here", attach: "Send a file", remove: "Remove {}", uploading: "Uploading {}", done: "{} was added",
   wait: "Wait until every file is uploaded, or remove it.", many: "At most {} files are taken here. Remove one first.", large: "{} is too large: at most {} MB are taken.",
-  failed: "{} could not be uploaded. Check the connection and add it again.", get: "Download {}", nothing: "(nothing filled in)",
+  failed: "{} could not be uploaded. Check the connection and add it again.", get: "Download {}", known: "Pick one or type another:", nothing: "(nothing filled in)",
 };
 const STYLE = `
 .m.wide{max-width:100%;width:100%}.q{width:100%;margin-block-start:8px;padding:14px;border:1px solid var(--line);border-radius:16px;display:grid;gap:14px}
@@ -14,7 +15,7 @@ const STYLE = `
 .q input:not([type=radio]),.q select,.q textarea{font:inherit;color:inherit;width:100%;min-height:44px;max-height:none;padding:9px 12px;border:1px solid light-dark(#75809a,#8793ad);border-radius:10px;background:var(--bg)}
 .q textarea{resize:vertical;min-height:96px}.q [aria-invalid=true]{border-color:var(--bad)!important;border-width:2px!important}.q input:focus-visible,.q select:focus-visible{outline:2px solid var(--a);outline-offset:0}
 .q .o{display:flex;gap:10px;align-items:start;min-height:40px;padding:8px 4px;cursor:pointer}.q .o input{flex:none;width:20px;height:20px;margin:1px 0 0;accent-color:var(--a)}.q .o small{display:block;font-size:13px;color:var(--soft)}
-.q .c{margin:0}.q .c .go{background:var(--b);border-color:var(--b);color:var(--on)}.q .c .go:hover{background:var(--b)}.q .c.by button{border-color:transparent;padding-inline:8px;text-decoration:underline;font-weight:500}
+.q .c{margin:0;align-items:center}.q .c .d{width:100%}.q .c .go{background:var(--b);border-color:var(--b);color:var(--on)}.q .c .go:hover{background:var(--b)}.q .c.by button{border-color:transparent;padding-inline:8px;text-decoration:underline;font-weight:500}
 .fs{list-style:none;margin:0;padding:0;display:grid;gap:6px}.fs:empty{display:none}.fs li{display:flex;flex-wrap:wrap;gap:4px 8px;align-items:center;padding-inline-start:10px;border:1px solid var(--line);border-radius:10px;background:var(--bg);color:var(--ink)}
 .fs span{flex:1;min-width:0;overflow-wrap:anywhere;padding-block:8px}.fs button{min-width:40px;min-height:40px;font-size:18px}.fs progress{width:100%;height:6px;margin:0 10px 8px 0;accent-color:var(--a)}
 .z{padding:10px;border:1px dashed light-dark(#75809a,#8793ad);border-radius:10px;display:flex;flex-wrap:wrap;gap:4px 10px;align-items:center}.z.in{border-style:solid;background:var(--bub)}
@@ -146,7 +147,8 @@ export default (chat, h, blocks) => {
       parts.add = add;
       parts.zone = zone;
       parts.box = h("fieldset", { className: "i" }, h("legend", null, input.label, ...mark()), hint, list, zone, pick, news, room, error);
-    } else if (input.kind === "one" && input.options.length <= RADIOS) {
+    } else if (input.kind === "one" && input.required && input.options.length <= RADIOS) {
+      // Only what must be answered: a radio button cannot be let go of again.
       const radios = input.options.map((option, n) => h("input", { type: "radio", name: id, id: `${id}-${n}`, value: option.value, checked: option.value === (start ?? input.value), onchange: () => { tell(""); save(); } }));
       parts.controls = radios;
       parts.value = () => radios.find((radio) => radio.checked)?.value ?? "";
@@ -161,15 +163,18 @@ export default (chat, h, blocks) => {
         ? h("select", { id, required: !!input.required, "aria-describedby": described }, h("option", { value: "" }, say("choose")), ...input.options.map((option) => h("option", { value: option.value }, option.label)))
         : input.kind === "lines" ? h("textarea", { ...props, rows: 4 }) : h("input", { type: input.secret ? "password" : "text", ...props, autocomplete: "off" });
       if (input.kind === "one") control.value = start ?? input.value ?? "";
-      // What may be picked instead of typed; any other text will do as well.
-      const known = input.kind === "line" && input.options?.length ? h("datalist", { id: `${id}l` }, ...input.options.map((option) => h("option", { value: option.value }))) : "";
-      if (known) control.setAttribute("list", `${id}l`);
+      // What may be picked instead of typed; any other text will do as well. To be seen, which a datalist's are not before somebody types.
+      const picks = (input.kind === "line" && input.options || []).map((option) => h("button", { type: "button", dir: "auto", value: option.value, onclick: () => { control.value = option.value; watch(); save(); } }, option.label));
+      const known = picks.length ? h("div", { className: "c", role: "group", "aria-labelledby": `${id}l` }, h("span", { className: "d", id: `${id}l` }, say("known")), ...picks) : "";
+      const mirror = () => { for (const pick of picks) pick.ariaPressed = String(control.value.trim() === pick.value); };
       const left = () => (limit ? limit - [...control.value.trim()].length : Infinity);
       const watch = () => {
         const rest = left();
         room.textContent = rest >= 0 && rest <= Math.max(20, limit / 10) ? say("room", rest) : "";
         if (rest < 0) tell(say("over", -rest)); else tell("");
+        mirror();
       };
+      mirror();
       control.addEventListener(input.kind === "one" ? "change" : "input", () => { watch(); save(); });
       parts.controls = [control];
       parts.marked = control;
@@ -182,6 +187,9 @@ export default (chat, h, blocks) => {
   };
 
   // --- one page ---
+  // How many there are is not known while an answer can change it.
+  const place = (sheet) => (sheet.pages ? say("pages", sheet.page, sheet.pages) : say("page", sheet.page));
+  const needs = ({ inputs }) => say(inputs.every((input) => input.required) ? "marked" : inputs.some((input) => input.required) ? "some" : "free");
   const draw = (node) => {
     const { message } = node.line, { sheet } = message, held = drafts(sheet.key);
     const fields = sheet.inputs.map((input) => field(sheet, input, held[input.name]));
@@ -198,14 +206,17 @@ export default (chat, h, blocks) => {
       chat.put({ form: { key: sheet.key, form: sheet.form, version: sheet.version, answers, send } });
     };
     const press = (choice) => h("button", { type: "button", dir: "auto", onclick: () => { wanted = true; chat.put({ choice: choice.key, label: choice.label }); } }, choice.label);
+    // Other answers than the options belong to the field that the desk asks for, and stand with it.
     const offered = new Set(sheet.inputs.flatMap((input) => (input.options ?? []).map((option) => option.label.slice(0, 75))));
-    const choices = message.choices ?? [], ends = sheet.page >= sheet.pages;
-    const box = h("div", { className: "q", role: "group", ariaLabel: say("page", sheet.page, sheet.pages), lang: message.locale, dir: /^(ar|fa|he|ur)/.test(message.locale) ? "rtl" : "ltr" },
-      h("p", { className: "p" }, [say("page", sheet.page, sheet.pages), sheet.inputs.some((input) => input.required) ? say("marked") : ""].filter(Boolean).join(" · ")),
+    const others = (message.choices ?? []).filter((choice) => !choice.aside && !offered.has(choice.label)), ends = sheet.page === sheet.pages;
+    if (others.length) (fields.find((each) => each.input.name === sheet.focus) ?? fields[0]).box.append(h("div", { className: "c" }, ...others.map(press)));
+    const box = h("div", { className: "q", role: "group", ariaLabel: place(sheet), lang: message.locale, dir: /^(ar|fa|he|ur)/.test(message.locale) ? "rtl" : "ltr" },
+      h("p", { className: "p" }, `${place(sheet)} · ${needs(sheet)}`),
       ...fields.map((each) => each.box),
-      h("div", { className: "c" }, h("button", { type: "button", className: "go", onclick: () => submit(ends) }, say(ends ? "last" : "next")),
-        ...(ends ? [h("button", { type: "button", onclick: () => submit(false) }, say("check"))] : []), ...choices.filter((choice) => !choice.aside && !offered.has(choice.label)).map(press)),
-      h("div", { className: "c by" }, ...choices.filter((choice) => choice.aside).map(press)));
+      // Nothing is sent unseen but by the button that says so.
+      h("div", { className: "c" }, h("button", { type: "button", className: "go", onclick: () => submit(false) }, say(ends ? "last" : "next")),
+        ...(ends ? [h("button", { type: "button", onclick: () => submit(true) }, say("now"))] : [])),
+      h("div", { className: "c by" }, ...(sheet.ways ?? []).map(press)));
     box.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && !event.isComposing && event.target.matches("input")) { event.preventDefault(); submit(false); }
     });
@@ -213,7 +224,8 @@ export default (chat, h, blocks) => {
     if (takes) receive(box, takes.zone, takes.add);
     return Object.assign(box, { texts: chat.texts, fields, at: () => (fields.find((each) => each.input.error) ?? fields.find((each) => each.input.name === sheet.focus) ?? fields[0])?.controls });
   };
-  const note = (sheet) => h("p", { className: "d" }, say("filled", sheet.page, sheet.pages, sheet.inputs.map((input) => input.label).join(", ")));
+  // Of a page that is done no number of pages is told: a later answer may have changed it.
+  const note = (sheet) => h("p", { className: "d" }, `${say("page", sheet.page)}: ${sheet.inputs.map((input) => input.label).join(", ")}`);
   const body = (node) => node.querySelector(".b");
   const show = (node) => {
     const { sheet } = node.line.message;
@@ -267,7 +279,7 @@ export default (chat, h, blocks) => {
         said = true;
         if (line.form) sent.set(line.form.key, { ...sent.get(line.form.key), ...line.form.answers });
         const own = live?.line.message;
-        if (own && (line.form?.key === own.sheet.key || (line.choice && own.choices?.some((choice) => choice.key === line.choice)))) live = null;
+        if (own && (line.form?.key === own.sheet.key || (line.choice && [...(own.choices ?? []), ...(own.sheet.ways ?? [])].some((choice) => choice.key === line.choice)))) live = null;
       }
     }
     for (const node of nodes) if (node.line.message?.sheet) show(node);

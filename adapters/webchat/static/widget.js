@@ -281,7 +281,7 @@ form button{width:44px;height:44px;flex:none;display:grid;place-items:center;bor
     }
     /** Forms and files: without these the plain question stays. */
     extend() {
-      this.loading ??= import(`${this.base}/chat/form.js?${this.tries}`).then((part) => (this.forms = part.default(this, h, blocks)), () => (this.loading = null));
+      this.loading ??= import(`${this.base}/chat/form.js?${this.tries}`).then((part) => (this.forms = part.default(this, h, blocks)), (error) => { this.loading = null; console.warn(error); });
     }
     suggest() { this.forms?.arrange(); if (this.greeting.lastChild) this.greeting.lastChild.hidden = this.lines.size > 0; }
     when(at) {
