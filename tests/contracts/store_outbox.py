@@ -18,8 +18,8 @@ class OutboxContract(StoreSteps):
     async def test_a_message_is_claimed_with_all_that_sending_it_takes(self, database: Database) -> None:
         conversation = await self.say(database, "uno", "dos")
         first, second = await self.due(database)
-        assert first[1:] == (conversation, 1, 0, ANA, "uno", 0, 0, NOW)
-        assert second[1:] == (conversation, 1, 1, ANA, "dos", 0, 0, NOW)
+        assert first[1:] == (conversation, 1, 0, ANA, "uno", 0, 0, NOW, "")
+        assert second[1:] == (conversation, 1, 1, ANA, "dos", 0, 0, NOW, "")
         assert await self.due(database) == []
         await self.mark(database, outcome(first, platform_id="m1"), outcome(second))
         assert await self.ask(database, "SELECT status, platform_id FROM outbox ORDER BY ord") == [(SENT, "m1"), (SENT, None)]
