@@ -57,7 +57,6 @@ class HandClock(Clock):
             alarm.ring()
         self.at = until
 
-
     def next_at(self) -> int | None:
         """When the next alarm rings."""
         while self._alarms and self._alarms[0][2].silent:

@@ -16,6 +16,7 @@ BEGIN = 1_800_000_000_000
 FULL = BEGIN + 10**6
 """Long after the start: every allowance is whole."""
 
+Asked = list[tuple[int, int, bool]]
 ASKED = st.lists(st.tuples(st.integers(0, 1_500), st.integers(0, 3), st.booleans()), max_size=150)
 """Milliseconds since the one before, which chat, and whether it is a reply."""
 
@@ -32,7 +33,7 @@ def keeps(times: list[int], rate: Rate) -> bool:
 
 
 @given(RATES, RATES, ASKED)
-def test_in_no_span_of_time_there_are_more_sends_than_the_rates_allow(chat: Rate, account: Rate, asked: list[tuple[int, int, bool]]) -> None:
+def test_in_no_span_of_time_there_are_more_sends_than_the_rates_allow(chat: Rate, account: Rate, asked: Asked) -> None:
     pacing = Pacing(chat, account, BEGIN)
     now, sent, by_chat = BEGIN, [], defaultdict(list)
     for wait, to, urgent in asked:
@@ -45,7 +46,7 @@ def test_in_no_span_of_time_there_are_more_sends_than_the_rates_allow(chat: Rate
 
 
 @given(RATES, ASKED, ASKED)
-def test_a_restart_in_the_middle_allows_no_more(rate: Rate, before: list[tuple[int, int, bool]], after: list[tuple[int, int, bool]]) -> None:
+def test_a_restart_in_the_middle_allows_no_more(rate: Rate, before: Asked, after: Asked) -> None:
     now, sent = BEGIN, defaultdict(list)
     for asked in (before, after):
         pacing = Pacing(rate, None, now)
@@ -57,7 +58,7 @@ def test_a_restart_in_the_middle_allows_no_more(rate: Rate, before: list[tuple[i
 
 
 @given(RATES, RATES, ASKED)
-def test_who_comes_back_when_told_is_never_before_the_time_and_gets_there(chat: Rate, account: Rate, asked: list[tuple[int, int, bool]]) -> None:
+def test_who_comes_back_when_told_is_never_before_the_time_and_gets_there(chat: Rate, account: Rate, asked: Asked) -> None:
     """Nobody else asks for that chat meanwhile, so the first time that was told is right."""
     pacing = Pacing(chat, account, BEGIN)
     now = BEGIN
