@@ -12,7 +12,7 @@ TIDY_AT = 1024
 """So many chats are remembered before those with nothing to wait for are forgotten, and later twice as many as were left the last time."""
 
 
-AHEAD_MS = 10_000
+AHEAD_MS = 60_000
 """No send is promised further ahead: a reply to the same customer must not come before it, and nobody knows yet that there will be one."""
 
 
