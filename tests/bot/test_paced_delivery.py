@@ -19,6 +19,7 @@ from bot.telemetry import Metrics, configure
 from conversations.model import Address, Message, paragraph
 from storage import turns
 from storage.engines import Database
+from storage.rows import NewEvent
 from tests.bot.rig import BEGIN_MS, HandClock
 from tests.contracts.store_rows import event, turn
 
@@ -33,18 +34,18 @@ HOPS = 12
 
 
 class Limit(NamedTuple):
-    """At most `count` calls in any `ms` milliseconds (the later end not included)."""
+    """At most `sends` calls in any `ms` milliseconds (the later end not included)."""
 
-    count: int
+    sends: int
     ms: int
 
     def rate(self, burst: int = 1) -> Rate:
         """The fastest that keeps to it, as the port says."""
-        return Rate(burst, -(-self.ms // (self.count - burst + 1)))
+        return Rate(burst, -(-self.ms // (self.sends - burst + 1)))
 
     def broken(self, times: list[int]) -> bool:
         """By the call at the end of `times`."""
-        return len(times) - bisect_left(times, times[-1] - self.ms + 1) > self.count
+        return len(times) - bisect_left(times, times[-1] - self.ms + 1) > self.sends
 
 
 class Call(NamedTuple):
@@ -65,7 +66,7 @@ class Strict:
         self.capabilities = Capabilities(
             text_limit=1_000,
             idempotent_send=idempotent,
-            chat_rate=chat and chat.rate(2 if chat.count > 1 else 1),
+            chat_rate=chat and chat.rate(2 if chat.sends > 1 else 1),
             account_rate=account and account.rate(4),
         )
         self._clock = clock
@@ -147,10 +148,11 @@ class Watched:
 
 async def queue(database: Database, now: int, messages: Iterable[tuple[str, str, str]], priority: int = INTERACTIVE) -> None:
     """Each a chat, a thread in it, and a text: what a turn would leave to be sent."""
-    events, said = [], {}
+    events: list[NewEvent] = []
+    said: dict[str, list[str]] = {}
     for chat, thread, text in messages:
         address = str(Address("strict", "desk", chat, thread))
-        events.append(event(f"{text}", address, at=now))
+        events.append(event(text, address, at=now))
         said[address] = [*said.get(address, ()), msgspec.json.encode(Message(paragraph(text), "en")).decode()]
 
     def unit(connection: Connection) -> None:
@@ -169,11 +171,8 @@ class Desk:
         self.database = Watched(database)
         self.clock = clock
         self.platform = platform
-        self.lane = self.new_lane()
+        self.lane = Lane(platform, self.database, "node", clock, Metrics(), configure("critical", "json"), alone=True)
         self.running = asyncio.create_task(self.lane.run())
-
-    def new_lane(self) -> Lane:
-        return Lane(self.platform, self.database, "node", self.clock, Metrics(), configure("critical", "json"), True)
 
     async def stop(self) -> None:
         self.running.cancel()
