@@ -12,7 +12,12 @@ from conversations.model import Address, Message
 
 
 class Rate(Struct, frozen=True):
-    """`burst` sends at once, then one each `every_ms`."""
+    """`burst` sends at once, then one each `every_ms`. Both are at least 1.
+
+    Any span of time sees up to `burst` sends and one more for each `every_ms` in it. So a platform that takes N in W milliseconds is
+    kept to by an `every_ms` of W / (N - burst + 1) or more: a larger burst costs speed. A send counts when it is begun; leave a little for
+    its way.
+    """
 
     burst: int
     every_ms: int
@@ -24,7 +29,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     text_limit: of one payload after rendering, in text_unit. choices: how many buttons one message can draw (0: they become
     numbered text). idempotent_send: the platform drops a second send of the same key, so sends may overlap; without it
     delivery keeps a single send in flight, so that a crash can repeat at most one. chat_rate, account_rate: how much the platform takes
-    in one chat, and from one account in all; None where nobody counts.
+    in one chat (with all its threads), and from one account in all; None where nobody counts. Delivery never sends faster. Of an account's
+    burst it keeps a quarter, and at least one if there are two, for replies alone.
     """
 
     text_limit: int

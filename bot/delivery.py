@@ -1,8 +1,11 @@
-"""Sends what is committed: in order within a conversation, replies before anything that nobody waits for, each retry idempotent.
+"""Sends what is committed: in order within a conversation, replies before anything that nobody waits for, each retry idempotent, and no
+faster than the platform takes it.
 
 A crash between a send and its mark leaves the message to be sent again. Where the platform drops a second send of the same key that
-is invisible. Where it cannot, one message at a time is claimed, sent and marked, so that a crash can repeat at most that one (all
-of its parts, when the platform needs several calls to show it).
+is invisible. Where it cannot, one message at a time is claimed, sent and marked, so that a crash can repeat at most that one (those of its
+parts that were sent since it was claimed, when the platform needs several calls to show it).
+
+What may not be sent yet is not waited for but given back, untried, until it may: nothing that is claimed holds up another chat.
 """
 
 from __future__ import annotations
@@ -12,13 +15,15 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 import msgspec
 
 from adapters.base import Adapter, Later, Outbound, Refused, Unreachable
 from bot.clock import Alarm, Clock
+from bot.effects import INTERACTIVE
 from bot.hints import Hint
+from bot.outcomes import address_of, outcome_of, sent_before, so_far
+from bot.pacing import Pacing
 from bot.telemetry import Logger, Metrics, fault
 from conversations.model import Address, Message
 from storage import outbox
@@ -51,8 +56,14 @@ UNEXPECTED_LIMIT = 8
 
 ERROR_LIMIT = 200
 
-OUTCOMES = ("sent", "later", "unreachable", "refused", "failed")
+MOVES_LIMIT = 8
+"""After so many tries a chat that is said to be elsewhere each time is taken for one that cannot be reached."""
+
+OUTCOMES = ("sent", "later", "moved", "unreachable", "refused", "failed")
 """What a delivery comes to, as the metrics show it."""
+
+UNTRIED = ""
+"""What became of a message that may not be sent yet: nothing that is counted."""
 
 _message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
@@ -87,10 +98,15 @@ class Lane:
         self._counted = {name: metrics.deliveries.labels(adapter.name, name) for name in OUTCOMES}
         self._log = log
         idempotent = adapter.capabilities.idempotent_send
+        # None where there is nothing to pace: most messages go through the live chat, which counts nothing.
+        self._pacing: Pacing | None = None
+        if adapter.capabilities.chat_rate or adapter.capabilities.account_rate:
+            self._pacing = self._paced()
         self._lease_ms = LEASE_ALONE_MS if alone else LEASE_IDEMPOTENT_MS if idempotent else LEASE_MS
         self._capacity = IN_FLIGHT if idempotent else 1
         self._senders = SENDERS if idempotent else 1
-        self._linger_ms = LINGER_MS if idempotent else 0
+        # A message that is given back for some milliseconds must be back by then.
+        self._linger_ms = LINGER_MS if idempotent and self._pacing is None else 0
         self._ready: list[tuple[int, int, _Queue]] = []
         self._open: dict[_Line, _Queue] = {}
         self._arrivals = 0
@@ -103,7 +119,10 @@ class Lane:
         self._mark_now = False
         # Parts already sent of a message that could not be finished: a retry by this process goes on behind them.
         self._parts_sent: dict[str, list[str]] = {}
-        self._retry_at: int | None = None
+        # All is claimed that may be.
+        self._full = False
+        # When those are due that were given back, soonest first.
+        self._again_at: list[int] = []
         self._idle: list[asyncio.Future[None]] = []
         self._draining = False
         self._look_at = 0
@@ -142,11 +161,14 @@ class Lane:
                 self._log.warning("delivery waits for the database", platform=self._adapter.name, unmarked=len(self._outcomes))
                 await self._clock.sleep(self._clock.spread(POLL_MS))
                 continue
-            if self._draining and not self._in_flight and not self._outcomes:
+            now = self._clock.now()
+            # With `_more` the account may send again in a moment; a flood wait is left to the next start.
+            if self._draining and not self._in_flight and not self._outcomes and not (self._more and now >= self._held_until):
                 return
             if not self._mark_now:
-                again_at = max(min(self._look_at, self._retry_at or self._look_at), self._held_until)
-                await self.hint.wait(again_at - self._clock.now())
+                # Without room only a send that ends makes a difference, and that wakes us.
+                wait_ms = POLL_MS if self._full else max(self._next_look_at(), self._closed_until(now)) - now
+                await self.hint.wait(wait_ms)
 
     async def _exchange(self) -> None:
         """One transaction marks what became of the last sends and claims the next.
@@ -154,13 +176,19 @@ class Lane:
         So where only one message may be in flight, the next one is not even claimed before the last one's mark is committed.
         """
         now = self._clock.now()
-        room = self._capacity - self._in_flight
-        asked = self.hint.take() or self._more or self._draining or now >= self._look_at or now >= (self._retry_at or self._look_at)
-        if now < self._held_until:
-            # What rang is found with the look that ends the hold.
-            asked = False
-            self._look_at = min(self._look_at, self._held_until)
-        if not (asked and room) and not self._outcomes:
+        room, least = self._capacity - self._in_flight, outbox.ANY
+        asked = self.hint.take() or self._more or self._draining or now >= self._next_look_at()
+        closed_until = self._closed_until(now)
+        if asked and room and self._pacing is not None and now >= closed_until:
+            waiting = max(0, self._in_flight - (self._senders - len(self._idle)))
+            room, urgent = self._pacing.room(now, room, waiting)
+            least = INTERACTIVE if urgent else outbox.ANY
+        self._full = not room
+        if asked and (not room or now < closed_until):
+            # What rang is found with the look that comes when there is room again, or when the account may send again.
+            asked, self._more = False, True
+            self._look_at = min(self._look_at, closed_until)
+        if not asked and not self._outcomes:
             return
         outcomes, self._outcomes = self._outcomes, []
         self._mark_now = False
@@ -172,18 +200,22 @@ class Lane:
             now = self._clock.now()
             if outcomes:
                 outbox.mark(connection, self._node, outcomes, now)
-            if not (asked and room):
+            if not asked:
                 return []
             self.hint.looked()
-            return outbox.claim_due(connection, self._node, now, self._lease_ms, room, (self._adapter.name,))
+            return outbox.claim_due(connection, self._node, now, self._lease_ms, room, (self._adapter.name,), least)
 
         self._claiming = True
         try:
             due = await self._database.write(unit)
-            if asked and room:
+            if asked:
                 self._more = len(due) == room
                 self._look_at = now + round(self._clock.spread(POLL_MS))
-                self._retry_at = None if self._retry_at is not None and self._retry_at <= now else self._retry_at
+                if least != outbox.ANY and self._pacing is not None:
+                    # What was not looked for is looked for as soon as it may be sent.
+                    self._look_at = min(self._look_at, self._pacing.account_opens_at(now, urgent=False))
+                while self._again_at and self._again_at[0] <= now:
+                    heapq.heappop(self._again_at)
             self._take(due)
         except BaseException:
             # Neither the marks nor the look were kept.
@@ -193,6 +225,16 @@ class Lane:
             raise
         finally:
             self._claiming = False
+
+    def _next_look_at(self) -> int:
+        return min(self._look_at, self._again_at[0]) if self._again_at else self._look_at
+
+    def _closed_until(self, now: int) -> int:
+        """Until when nothing at all may be sent; in the past when something may."""
+        return self._held_until if self._pacing is None else max(self._held_until, self._pacing.account_opens_at(now, urgent=True))
+
+    def _paced(self) -> Pacing:
+        return Pacing(self._adapter.capabilities.chat_rate, self._adapter.capabilities.account_rate, self._clock.now())
 
     def _take(self, due: list[Due]) -> None:
         for row in due:
@@ -221,18 +263,19 @@ class Lane:
     async def _send_queue(self, queue: _Queue) -> None:
         line = (queue.rows[0].conversation, queue.rows[0].address)
         while queue.rows:
-            outcome, name = await self._send(queue.rows[0]) if self._clock.now() >= self._held_until else self._held(queue.rows[0])
+            outcome, name = await self._send(queue.rows[0])
             queue.rows.popleft()
             outcomes = [outcome]
             if outcome.status == outbox.DUE:
                 # What was said later must not arrive earlier.
-                outcomes += [_outcome(row, outbox.DUE, next_at=outcome.next_at) for row in queue.rows]
-                self._retry_at = min(outcome.next_at, self._retry_at or outcome.next_at)
+                outcomes += [outcome_of(row, outbox.DUE, next_at=outcome.next_at, platform_id=row.receipt) for row in queue.rows]
+                heapq.heappush(self._again_at, outcome.next_at)
                 queue.rows.clear()
             elif name == "unreachable":
-                outcomes += [_outcome(row, outbox.FAILED, error=outcome.error) for row in queue.rows]
+                outcomes += [outcome_of(row, outbox.FAILED, error=outcome.error) for row in queue.rows]
                 queue.rows.clear()
-            self._counted[name].inc(len(outcomes))
+            if name != UNTRIED:
+                self._counted[name].inc(len(outcomes))
             self._in_flight -= len(outcomes)
             self._outcomes += outcomes
             self._mark_soon()
@@ -252,54 +295,84 @@ class Lane:
     async def _send(self, row: Due) -> tuple[Outcome, str]:
         """What became of one message, for its row and for the metrics."""
         key = f"{row.conversation}.{row.version}.{row.ord}"
+        sent: list[str] = []
+        total = 0
         try:
             message = _message.decode(row.payload)
-            sent = self._parts_sent.get(key, [])
-            for payload in self._adapter.encode(Outbound(_read(row.address), message, key, row.created_at))[len(sent) :]:
+            address = address_of(row.address)
+            payloads = self._adapter.encode(Outbound(address, message, key, row.created_at))
+            total = len(payloads)
+            sent = self._parts_sent.get(key) or sent_before(row, total)
+            for payload in payloads[len(sent) :]:
+                if again_at := self._again_when(address, row.priority):
+                    return outcome_of(row, outbox.DUE, next_at=again_at, platform_id=so_far(sent, total)), UNTRIED
                 receipt = await self._adapter.deliver(payload, f"{key}.{payload.part}")
                 sent.append(receipt.platform_id)
                 self._parts_sent[key] = sent
         except Later as later:
-            wait = later.after * 1000 if later.after > 0 else self._back_off(row)
-            again_at = self._clock.now() + math.ceil(wait)
-            if later.whole:
-                self._held_until = max(self._held_until, again_at)
-                self._log.warning("a platform wants nothing of the account for a while", platform=self._adapter.name, ms=math.ceil(wait))
+            again_at = self._wait(row, later)
             # Only with an error does it count as an attempt.
-            return _outcome(row, outbox.DUE, next_at=again_at, error=f"later: {later}"[:ERROR_LIMIT]), "later"
+            error = f"later: {later}"[:ERROR_LIMIT]
+            return outcome_of(row, outbox.DUE, next_at=again_at, platform_id=so_far(sent, total), error=error), "later"
         except (Unreachable, Refused) as error:
+            if isinstance(error, Unreachable) and error.moved is not None and self._may_follow(row, error.moved):
+                again_at = await self._follow(row, str(error.moved))
+                # Claimed again it has its new address. It counts as an attempt: two chats that name each other must end somewhere.
+                return outcome_of(row, outbox.DUE, next_at=again_at, platform_id=so_far(sent, total), error="moved"), "moved"
             name = type(error).__name__.lower()
             self._log.warning("a message cannot be delivered", platform=self._adapter.name, message=key, reason=name)
-            outcome, name = _outcome(row, outbox.FAILED, error=f"{name}: {error}"[:ERROR_LIMIT]), name
+            outcome = outcome_of(row, outbox.FAILED, error=f"{name}: {error}"[:ERROR_LIMIT])
         except msgspec.DecodeError:
             self._log.error("a stored message cannot be read", message=key)
-            outcome, name = _outcome(row, outbox.FAILED, error="undecodable"), "failed"
+            outcome, name = outcome_of(row, outbox.FAILED, error="undecodable"), "failed"
         except Exception as error:
             self._log.error("delivery failed", platform=self._adapter.name, message=key, attempt=row.attempt, **fault(error))
             if row.attempt < UNEXPECTED_LIMIT:
                 again_at = self._clock.now() + math.ceil(self._back_off(row))
-                return _outcome(row, outbox.DUE, next_at=again_at, error=type(error).__name__), "later"
-            outcome, name = _outcome(row, outbox.FAILED, error=type(error).__name__), "failed"
+                why = type(error).__name__
+                return outcome_of(row, outbox.DUE, next_at=again_at, platform_id=so_far(sent, total), error=why), "later"
+            outcome, name = outcome_of(row, outbox.FAILED, error=type(error).__name__), "failed"
         else:
-            outcome, name = _outcome(row, outbox.SENT, platform_id=",".join(id for id in sent if id)), "sent"
+            outcome, name = outcome_of(row, outbox.SENT, platform_id=",".join(id for id in sent if id)), "sent"
         self._parts_sent.pop(key, None)
         return outcome, name
 
-    def _held(self, row: Due) -> tuple[Outcome, str]:
-        """A message that was claimed before the account was held: given back untried, for when the hold ends."""
-        return _outcome(row, outbox.DUE, next_at=self._held_until), "later"
+    def _again_when(self, address: Address, priority: int) -> int:
+        """0 if a call to that chat may be made now, which then counts; otherwise when it may be asked again."""
+        now = self._clock.now()
+        if now < self._held_until:
+            return self._held_until
+        return 0 if self._pacing is None else self._pacing.take(address.chat, priority <= INTERACTIVE, now)
+
+    def _wait(self, row: Due, later: Later) -> int:
+        """When the message may be tried again; until then its chat, or all of the account, is left alone if the platform asked for that."""
+        now = self._clock.now()
+        wait = math.ceil(later.after * 1000 if later.after > 0 else self._back_off(row))
+        if later.whole:
+            self._held_until = max(self._held_until, now + wait)
+            self._log.warning("a platform wants nothing of the account for a while", platform=self._adapter.name, ms=wait)
+        elif later.after > 0:
+            # From the first such word on: another conversation in the same chat (a thread, say) must wait as well.
+            self._pacing = self._pacing or self._paced()
+            self._pacing.hold(address_of(row.address).chat, now + wait, now)
+        return now + wait
+
+    def _may_follow(self, row: Due, moved: Address) -> bool:
+        """No adapter says where on another platform somebody is."""
+        return moved.platform == self._adapter.name and str(moved) != row.address and row.attempt < MOVES_LIMIT
+
+    async def _follow(self, row: Due, moved: str) -> int:
+        """Have the chat's new address stored; returns when the message may be tried again."""
+        try:
+            await self._database.write(lambda connection: outbox.move(connection, row.shard, row.conversation, row.address, moved))
+        except Exception as error:
+            # Nothing of it is stored, and the next try at the old address is told the same.
+            self._log.error("a chat's new address could not be stored", platform=self._adapter.name, **fault(error))
+            return self._clock.now() + math.ceil(self._back_off(row))
+        return self._clock.now()
 
     def _back_off(self, row: Due) -> float:
         return self._clock.spread(min(BACK_OFF_LIMIT_MS, BACK_OFF_MS * 2 ** min(row.attempt, 20)))
-
-
-@lru_cache(512)
-def _read(address: str) -> Address:
-    return Address.parse(address)
-
-
-def _outcome(row: Due, status: int, *, next_at: int = 0, platform_id: str = "", error: str = "") -> Outcome:
-    return Outcome(row.shard, row.conversation, row.version, row.ord, status, next_at, platform_id, error)
 
 
 class Delivery:

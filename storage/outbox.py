@@ -12,8 +12,12 @@ from sqlalchemy import Connection
 from storage import statements
 from storage.rows import Due, Outcome
 from storage.statements import CANCELLED, DUE, FAILED, SENDING, SENT, rows
+from storage.turns import platform_of
 
-__all__ = ["CANCELLED", "DUE", "FAILED", "SENDING", "SENT", "OutboxCounts", "claim_due", "counts", "mark", "next_due_at", "recover"]
+__all__ = ["CANCELLED", "DUE", "FAILED", "SENDING", "SENT", "OutboxCounts", "claim_due", "counts", "mark", "move", "next_due_at", "recover"]
+
+ANY = 32_767
+"""The priority of what is least urgent of all."""
 
 _ERROR_LIMIT = 500
 _LINE = itemgetter(2, 3, 6)
@@ -30,15 +34,17 @@ class OutboxCounts(NamedTuple):
     failed: int
 
 
-def claim_due(conn: Connection, node: str, now: int, lease_ms: int, limit: int, platforms: Sequence[str] | None = None) -> list[Due]:
+def claim_due(
+    conn: Connection, node: str, now: int, lease_ms: int, limit: int, platforms: Sequence[str] | None = None, least: int = ANY
+) -> list[Due]:
     """Take up to `limit` messages to send before `now + lease_ms`: by priority, then by `next_at`.
 
     Those of one conversation to one address come in their order, and none comes whose predecessor is being sent or may not be sent yet;
     an urgent one pulls its less urgent predecessors along. What goes to another address, and a failed message, hold nobody up.
-    `platforms`: only these.
+    `platforms`: only these. `least`: the largest priority number to look for.
     """
     st = statements.of(conn)
-    asked: dict[str, int | str] = {"now": now, "limit": limit}
+    asked: dict[str, int | str] = {"now": now, "limit": limit, "least": least}
     if platforms is None:
         found = [conn.execute(st.claim_due, asked).all()]
     else:
@@ -55,7 +61,7 @@ def claim_due(conn: Connection, node: str, now: int, lease_ms: int, limit: int, 
         urgency = ready[-1][0] if ready else (0, 0)
         for own, message in reversed(ready):
             urgency = min(urgency, own)
-            ranked.append((urgency, message))
+            ranked.append((urgency, message if message.priority == urgency[0] else message._replace(priority=urgency[0])))
     ranked.sort()
     taken = [message for _, message in ranked[:limit]]
     if taken:
@@ -75,6 +81,20 @@ def mark(conn: Connection, node: str, outcomes: Sequence[Outcome], now: int) -> 
         what = (status, next_at or now, tried, now, platform_id or None, error[:_ERROR_LIMIT] or None)
         marks.append((*what, shard, conversation, version, ord, node))
     statements.of(conn).mark(conn, marks)
+
+
+def move(conn: Connection, shard: int, conversation: int, old: str, new: str) -> None:
+    """The chat at `old` is at `new` from now on: what `conversation` has not sent there yet goes to `new`, and what it says later too.
+
+    What happens at either address belongs to it, unless `new` already leads to another conversation. Then both stay what they are, for
+    neither can be told to be the other's past: this one is answered at `new`, and what is written there is the other's. Doing it
+    again changes nothing.
+    """
+    st = statements.of(conn)
+    key = {"at_shard": shard, "old": old, "new": new}
+    conn.execute(st.move_conversation, {**key, "at_id": conversation})
+    conn.execute(st.inherit_address, {**key, "at_conversation": conversation})
+    conn.execute(st.move_messages, {**key, "at_conversation": conversation, "to_platform": platform_of(new)})
 
 
 def recover(conn: Connection, now: int) -> int:

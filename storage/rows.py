@@ -191,7 +191,11 @@ class Turn(NamedTuple):
 
 
 class Due(NamedTuple):
-    """An outbox row that this node may send now; `created_at` is when it was committed (epoch ms)."""
+    """An outbox row that this node may send now; `created_at` is when it was committed (epoch ms).
+
+    `priority` is how urgent it is: its own, or that of the most urgent one claimed behind it. `receipt` is what the last try to send it
+    left behind, if it was given back after a part of it had been sent.
+    """
 
     shard: int
     conversation: int
@@ -202,10 +206,14 @@ class Due(NamedTuple):
     priority: int
     attempt: int
     created_at: int
+    receipt: str
 
 
 class Outcome(NamedTuple):
-    """What became of a send. `status` is one of outbox.SENT, DUE (try again at `next_at`), FAILED."""
+    """What became of a send. `status` is one of outbox.SENT, DUE (try again at `next_at`), FAILED.
+
+    With DUE, `platform_id` is what the next try should know of this one (Due.receipt).
+    """
 
     shard: int
     conversation: int

@@ -343,6 +343,25 @@ class Statements(Builder):
         due = select(func.count(), func.min(outbox.c.created_at)).where(_is(outbox.c.status, DUE)).subquery("due")
         failed = select(func.count()).where(_is(outbox.c.status, FAILED)).scalar_subquery()
         self.count_outbox = select(*due.c, failed)
+        self.move_conversation = (
+            update(conversation)
+            .where(*_at(conversation, "shard", "id"), conversation.c.address == bindparam("old"))
+            .values(address=bindparam("new"))
+        )
+        # Only an address that leads to the conversation has an heir: mail that was copied elsewhere leads nowhere.
+        heir = select(bindparam("new", type_=Text).label("address"), address.c.shard, address.c.conversation).where(
+            address.c.address == bindparam("old"), *_at(address, "shard", "conversation")
+        )
+        self.inherit_address = (
+            self._insert(address)
+            .from_select(["address", "shard", "conversation"], heir, include_defaults=False)
+            .on_conflict_do_nothing(index_elements=["address"])
+        )
+        self.move_messages = (
+            update(outbox)
+            .where(*_at(outbox, "shard", "conversation"), outbox.c.status < literal_column(str(SENT)), outbox.c.address == bindparam("old"))
+            .values(address=bindparam("new"), platform=bindparam("to_platform"))
+        )
 
     def _earlier(self, row: FromClause, *, only: Literal["unsent", "blocked"]) -> ColumnElement[bool]:
         """Whether the conversation has an earlier unsent row to the same address; with `blocked`, one that cannot be sent right now.
@@ -367,7 +386,12 @@ class Statements(Builder):
         one = outbox.alias("one")
         wanted = (
             select(one.c.shard, one.c.conversation, one.c.address)
-            .where(_is(one.c.status, DUE), one.c.next_at <= now, ~self._earlier(one, only="blocked"))
+            .where(
+                _is(one.c.status, DUE),
+                one.c.priority <= bindparam("least", type_=BigInteger),
+                one.c.next_at <= now,
+                ~self._earlier(one, only="blocked"),
+            )
             .order_by(one.c.priority, one.c.next_at)
             .limit(bindparam("limit", type_=BigInteger))
         )
@@ -389,8 +413,9 @@ class Statements(Builder):
                 .cte("heads")
             )
         line = (outbox.c.shard, outbox.c.conversation, outbox.c.address)
+        receipt = func.coalesce(outbox.c.platform_id, literal_column("''"))
         return (
-            select(outbox.c.status, outbox.c.next_at, *(outbox.c[name] for name in Due._fields))
+            select(outbox.c.status, outbox.c.next_at, *(outbox.c[name] for name in Due._fields[:-1]), receipt)
             .where(outbox.c.status < literal_column(str(SENT)), tuple_(*line).in_(select(chosen)))
             .order_by(*line, outbox.c.version, outbox.c.ord)
         )

@@ -33,7 +33,7 @@ CAPABILITIES: Final = Capabilities(
     label_limit=LABEL,
     idempotent_send=True,
     # Nobody publishes the first: five in five seconds is what the headers of a channel say. The second is documented as 50 a second.
-    chat_rate=Rate(5, 1_000),
+    chat_rate=Rate(2, 1_250),
     account_rate=Rate(45, 22),
 )
 

@@ -21,6 +21,14 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "“{name}” was not kept: it is damaged or did not arrive whole. Check that it opens on your side, then send it again.",
         "No se ha guardado «{name}»: está dañado o no ha llegado completo. Comprueba que se abre en tu equipo y envíalo de nuevo.",
     ),
+    "infected": (
+        "“{name}” was not kept: the virus scanner found something harmful in it. Check your device, and send a clean copy.",
+        "No se ha guardado «{name}»: el antivirus ha encontrado algo dañino. Revisa tu equipo y envía una copia limpia.",
+    ),
+    "unchecked": (
+        "“{name}” was not kept: files cannot be checked for viruses just now. Please send it again later.",
+        "No se ha guardado «{name}»: ahora mismo no se pueden revisar los archivos con el antivirus. Vuelve a enviarlo más tarde, por favor.",
+    ),
     "unread": (
         "I cannot read this kind of message. Please write what you want to say, or send a picture, a PDF or a text file.",
         "No puedo leer este tipo de mensaje. Escribe lo que quieras decir o envía una imagen, un PDF o un archivo de texto.",

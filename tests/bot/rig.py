@@ -57,10 +57,20 @@ class HandClock(Clock):
             alarm.ring()
         self.at = until
 
+    def next_at(self) -> int | None:
+        """When the next alarm rings."""
+        while self._alarms and self._alarms[0][2].silent:
+            heapq.heappop(self._alarms)
+        return self._alarms[0][0] if self._alarms else None
+
 
 class _Alarm:
     def __init__(self, callback: Callable[[], object]) -> None:
         self._callback: Callable[[], object] | None = callback
+
+    @property
+    def silent(self) -> bool:
+        return self._callback is None
 
     def cancel(self) -> None:
         self._callback = None

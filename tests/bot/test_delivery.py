@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from adapters.base import Later, Refused, Unreachable
-from bot.delivery import BACK_OFF_LIMIT_MS, LINGER_MS, UNEXPECTED_LIMIT
+from adapters.base import Later, Rate, Refused, Unreachable
+from bot.delivery import BACK_OFF_LIMIT_MS, LINGER_MS, MOVES_LIMIT, UNEXPECTED_LIMIT
 from conversations.effects import Say
 from conversations.engine import Decision
 from conversations.events import Event, Inbound, MessageReceived
@@ -260,3 +260,85 @@ async def test_each_platform_has_a_lane_of_its_own(database: Database) -> None:
         assert await here.board.until(1) == [("ana", "1: hello")]
         stuck.open.set()
         await stuck.board.until(1)
+
+
+async def test_another_conversation_in_a_chat_that_is_to_wait_waits_as_well(database: Database) -> None:
+    clock = HandClock()
+    async with rig(database, clock=clock) as here:
+        here.platform.faults.append(Later(30.0))
+        await here.say("ana", "hello")
+        await until(lambda: len(here.platform.calls) == 1)
+        thread = Address("test", "desk", "ana", "a thread")
+        await here.pipeline.intake.accept(Inbound(thread, "k", MessageReceived(text="and here")))
+        clock.advance(LINGER_MS)
+
+        async def given_back() -> bool:
+            clock.advance(1)
+            return await column(database, "next_at") == [BEGIN_MS + 30_000] * 2
+
+        await until(given_back)
+        assert await column(database, "attempt") == [1, 0], "only what was tried counts as tried"
+        clock.advance(BEGIN_MS + 30_000 - 1 - clock.at)
+        await quiet(database)
+        assert len(here.platform.calls) == 1
+        clock.advance(1)
+        await here.board.until(2)
+
+
+async def test_a_chat_that_moved_gets_its_messages_at_its_new_address_in_order(database: Database) -> None:
+    async with rig(database, decide=chatter) as here:
+        here.platform.faults.append(Unreachable("now a supergroup", moved=Address("test", "desk", "ana-now")))
+        await here.say("ana", "one two")
+        assert await here.board.until(2) == [("ana-now", "one"), ("ana-now", "two")]
+        await here.say("ana", "three")
+        await here.say("ana-now", "four")
+        await here.board.until(4)
+        assert here.board.of("ana-now") == ["one", "two", "three", "four"]
+        assert await here.drain()
+        assert here.figure("relevo_deliveries_total", platform="test", outcome="moved") == 2
+
+
+async def test_two_chats_that_name_each_other_come_to_an_end(database: Database) -> None:
+    async with rig(database) as here:
+        names = ["ana", "ben"]
+        here.platform.faults.extend(Unreachable("moved", moved=Address("test", "desk", names[(n + 1) % 2])) for n in range(20))
+        await here.say("ana", "hello")
+
+        async def given_up() -> bool:
+            return await column(database, "status") == [outbox.FAILED]
+
+        await until(given_up)
+        assert len(here.platform.calls) == MOVES_LIMIT + 1
+
+
+@pytest.mark.parametrize("moved", [Address("other", "desk", "ana"), Address("test", "desk", "ana")])
+async def test_nobody_is_sent_after_to_another_platform_or_to_where_they_are_not(database: Database, moved: Address) -> None:
+    async with rig(database) as here:
+        here.platform.faults.append(Unreachable("moved", moved=moved))
+        await here.say("ana", "hello")
+        assert await here.drain()
+        assert await column(database, "status") == [outbox.FAILED]
+        assert await column(database, "address") == ["test:desk:ana"]
+
+
+async def test_the_parts_of_a_message_keep_the_pace_and_a_new_process_goes_on_behind_them(database: Database) -> None:
+    clock = HandClock()
+    for begun in range(2):
+        platform = Platform(idempotent=False, parts=2)
+        platform.capabilities = msgspec.structs.replace(platform.capabilities, chat_rate=Rate(1, 1_000))
+        async with rig(database, platform, clock=clock) as here:
+            if not begun:
+                await here.say("ana", "hi")
+
+            async def shown(platform: Platform = platform) -> bool:
+                clock.advance(10)
+                return bool(platform.calls)
+
+            await until(shown)
+            if not begun:
+
+                async def given_back() -> bool:
+                    return await column(database, "status") == [outbox.DUE] and await column(database, "attempt") == [0]
+
+                await until(given_back)
+            assert await here.board.until(1) == [("ana", f"1: hi ({begun})")]

@@ -18,8 +18,8 @@ class OutboxContract(StoreSteps):
     async def test_a_message_is_claimed_with_all_that_sending_it_takes(self, database: Database) -> None:
         conversation = await self.say(database, "uno", "dos")
         first, second = await self.due(database)
-        assert first[1:] == (conversation, 1, 0, ANA, "uno", 0, 0, NOW)
-        assert second[1:] == (conversation, 1, 1, ANA, "dos", 0, 0, NOW)
+        assert first[1:] == (conversation, 1, 0, ANA, "uno", 0, 0, NOW, "")
+        assert second[1:] == (conversation, 1, 1, ANA, "dos", 0, 0, NOW, "")
         assert await self.due(database) == []
         await self.mark(database, outcome(first, platform_id="m1"), outcome(second))
         assert await self.ask(database, "SELECT status, platform_id FROM outbox ORDER BY ord") == [(SENT, "m1"), (SENT, None)]
@@ -156,6 +156,62 @@ class OutboxContract(StoreSteps):
         # The second could be sent at once, were it not for the first.
         await self.mark(database, outcome(first, DUE, next_at=NOW + 50, error="429"), outcome(second, DUE, next_at=NOW))
         assert await next_due_at() == NOW + 50
+
+    async def test_urgent_ones_alone_can_be_asked_for_and_bring_their_predecessors(self, database: Database) -> None:
+        await self.say(database, "broadcast to ben", address=BEN, now=NOW - 9, priority=9)
+        await self.say(database, "broadcast to ana", address=ANA, now=NOW, priority=9)
+        await self.say(database, "reply to ana", address=ANA, now=NOW + 1)
+        found = await self.due(database, now=NOW + 9, least=0)
+        assert [(row.payload, row.priority) for row in found] == [("broadcast to ana", 0), ("reply to ana", 0)]
+        assert texts(await self.due(database, now=NOW + 9)) == ["broadcast to ben"]
+
+    async def test_what_a_half_sent_message_left_behind_is_there_for_the_next_try(self, database: Database) -> None:
+        await self.say(database, "long")
+        (row,) = await self.due(database)
+        await self.mark(database, outcome(row, DUE, next_at=NOW + 5, platform_id="half"))
+        (again,) = await self.due(database, now=NOW + 5)
+        assert (again.receipt, again.attempt) == ("half", 0)
+        assert await database.write(lambda conn: outbox.recover(conn, NOW + 5 + LEASE)) == 1
+        assert [row.receipt for row in await self.due(database, "b", NOW + 5 + LEASE)] == ["half"], "whoever died with it"
+
+    async def test_a_chat_that_moved_is_answered_where_it_is_and_found_under_both_addresses(self, database: Database) -> None:
+        new = "memory:desk:ana-now"
+        conversation = await self.say(database, "sent", address=ANA)
+        (row,) = await self.due(database)
+        await self.mark(database, outcome(row))
+        await self.say(database, "one", "two", address=ANA, now=NOW + 1)
+        await self.say(database, "a copy", address=ANA, now=NOW + 1, elsewhere=MAIL)
+        await self.say(database, "ben's", address=BEN, now=NOW + 1)
+        claimed = await self.due(database, now=NOW + 1, limit=1, platforms=["memory"])
+        for _ in range(2):
+            await database.write(lambda conn: outbox.move(conn, row.shard, conversation, ANA, new))
+            found = await self.ask(database, "SELECT payload, address FROM outbox ORDER BY conversation, version, ord")
+            assert found == [("sent", ANA), ("one", new), ("two", new), ("a copy", MAIL), ("ben's", BEN)]
+        await self.mark(database, outcome(claimed[0], DUE, next_at=NOW + 2))
+        assert texts(await self.due(database, now=NOW + 2, platforms=["memory"])) == ["one", "two", "ben's"]
+        # Late events of the old address and those of the new one are the same conversation's, which answers at the new one.
+        assert await self.say(database, "three", address=ANA, now=NOW + 3) == conversation
+        assert await self.say(database, "four", address=new, now=NOW + 4) == conversation
+        assert await self.ask(database, "SELECT address FROM outbox WHERE payload IN ('three', 'four')") == [(new,), (new,)]
+
+    async def test_a_chat_that_moved_to_where_another_conversation_is_leaves_both_as_they_are(self, database: Database) -> None:
+        anas = await self.say(database, "to ana", address=ANA)
+        bens = await self.say(database, "to ben", address=BEN, now=NOW + 1)
+        (row,) = await self.due(database, limit=1)
+        await database.write(lambda conn: outbox.move(conn, row.shard, anas, ANA, BEN))
+        assert await self.ask(database, "SELECT address FROM outbox ORDER BY created_at") == [(BEN,), (BEN,)]
+        assert await self.say(database, "more to ana", address=ANA, now=NOW + 2) == anas
+        assert await self.say(database, "more to ben", address=BEN, now=NOW + 2) == bens
+        assert await self.ask(database, "SELECT DISTINCT address FROM outbox") == [(BEN,)]
+
+    async def test_only_mail_that_went_elsewhere_goes_to_the_new_place(self, database: Database) -> None:
+        conversation = await self.say(database, "a copy", elsewhere=MAIL)
+        (row,) = await self.due(database)
+        new = "email:desk:ana%40new.example"
+        await database.write(lambda conn: outbox.move(conn, row.shard, conversation, MAIL, new))
+        assert await self.ask(database, "SELECT address FROM outbox") == [(new,)]
+        assert await self.ask(database, "SELECT address FROM conversation") == [(ANA,)]
+        assert await self.ask(database, "SELECT address FROM address") == [(ANA,)]
 
     async def test_the_counts_say_how_much_waits_since_when_and_what_failed(self, database: Database) -> None:
         assert await database.read(outbox.counts) == (0, None, 0)

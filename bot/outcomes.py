@@ -1,0 +1,35 @@
+"""What became of a send, as its row is told: and what a message that goes back half sent has to say to the next try."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from conversations.model import Address
+from storage.rows import Due, Outcome
+
+_receipt: msgspec.json.Decoder[tuple[int, list[str]]] = msgspec.json.Decoder(tuple[int, list[str]])
+
+
+@lru_cache(512)
+def address_of(address: str) -> Address:
+    return Address.parse(address)
+
+
+def so_far(sent: list[str], total: int) -> str:
+    """What the next try is to know: how many parts there are, and the platform's ids of those that were sent."""
+    return msgspec.json.encode((total, sent)).decode() if sent else ""
+
+
+def sent_before(row: Due, total: int) -> list[str]:
+    """What `so_far` said. A release that makes another number of parts of the message begins anew: better something twice than not."""
+    if row.receipt:
+        parts, sent = _receipt.decode(row.receipt)
+        if parts == total:
+            return sent
+    return []
+
+
+def outcome_of(row: Due, status: int, *, next_at: int = 0, platform_id: str = "", error: str = "") -> Outcome:
+    return Outcome(row.shard, row.conversation, row.version, row.ord, status, next_at, platform_id, error)
