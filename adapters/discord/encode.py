@@ -34,7 +34,7 @@ CAPABILITIES: Final = Capabilities(
     idempotent_send=True,
     # Nobody publishes the first: five in five seconds is what the headers of a channel say. The second is documented as 50 a second.
     chat_rate=Rate(2, 1_250),
-    account_rate=Rate(45, 22),
+    account_rate=Rate(5, 22),
 )
 
 _ROW, _BUTTON, _SELECT, _TEXT_INPUT, _LABELLED, _UPLOAD, _RADIO = 1, 2, 3, 4, 18, 19, 21

@@ -27,7 +27,7 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "unchecked": (
         "“{name}” was not kept: files cannot be checked for viruses just now. Please send it again later.",
-        "No se ha guardado «{name}»: ahora mismo no se pueden revisar los archivos con el antivirus. Vuelve a enviarlo más tarde, por favor.",
+        "No se ha guardado «{name}»: ahora mismo el antivirus no puede revisar archivos. Vuelve a enviarlo más tarde, por favor.",
     ),
     "unread": (
         "I cannot read this kind of message. Please write what you want to say, or send a picture, a PDF or a text file.",
