@@ -74,12 +74,15 @@ def _webchat(desk: Desk) -> Draw:
 
 
 WIDGET = {
-    "page": "Page {} of {}",
+    "page": "Page {}",
+    "pages": "Page {} of {}",
     "marked": "Fields marked * are needed.",
+    "some": "Fields marked * are needed; the others may be left empty.",
+    "free": "Nothing here is required: fill in what you have.",
     "choose": "Choose…",
     "next": "Continue",
-    "last": "Send",
-    "check": "Check first",
+    "last": "Review before sending",
+    "now": "Send now",
     "add": "Add files",
     "drop": "or paste them, or drop them here",
 }

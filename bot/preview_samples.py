@@ -100,6 +100,7 @@ VALUES: Mapping[str, Said] = {
     "opened": {"es": "27 de octubre de 2026, 12:00 CET", "en": "27 October 2026, 12:00 CET"},
     "options": {"es": "Regular o Alta", "en": "Regular or High"},
     "question": QUESTION,
+    "rating": {"es": "5", "en": "5"},
     "shown": {"es": "28 de octubre de 2026, 14:05 CET", "en": "28 October 2026, 14:05 CET"},
     "state": {"es": "abierto", "en": "open"},
     "title": TITLE,

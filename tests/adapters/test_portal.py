@@ -73,7 +73,7 @@ async def test_the_link_leads_to_the_page_that_was_asked_for(desk: Desk, browser
     await browser.get(f"/area/tickets/{ticket.number}")
     assert ticket.title not in browser.page
     await browser.post("/area/sign-in", email=ANA)
-    await browser.get(path_in(await desk.mail()))
+    await browser.get(path_in(await desk.mail(2)))
     await browser.post("/area/link")
     assert ticket.number in browser.page
     assert ticket.text in browser.page
