@@ -156,6 +156,9 @@ VALUES: Mapping[str, frozenset[str]] = {
 """What a phrase is given to fill its placeholders with; one that is not named is given nothing, and has only the desk's facts."""
 
 
+TOPIC = "topic_"
+"""Before a topic's id in a link into the chat: Telegram lets only `A-Za-z0-9_-` through, 64 of them."""
+
 LANGUAGE_LIMIT = 300
 """Characters of a text by which its language is told."""
 
@@ -364,7 +367,9 @@ def act(turn: Turn, offer: Offer, about: str) -> None:
 def obey(turn: Turn, command: CommandGiven) -> None:
     """A command of the platform's own. One we do not know is answered with what there is."""
     match command.name:
-        case "start" | "menu":
+        case "start":
+            arrive(turn, command.argument)
+        case "menu":
             menu.greet(turn)
         case "language" if command.argument:
             menu.choose_language(turn, command.argument)
@@ -380,3 +385,15 @@ def obey(turn: Turn, command: CommandGiven) -> None:
             act(turn, Offer("", "services"), "")
         case _:
             menu.explain(turn)
+
+
+def arrive(turn: Turn, payload: str) -> None:
+    """Who follows a link into the chat finds what it promised: `ticket`, or `topic_` and its id. Anybody can write such a link, so it does
+    no more than a button of the menu would; whatever else it says, it greets.
+    """
+    if payload == "ticket":
+        act(turn, Offer("", "ticket"), "")
+    elif (topic := payload.removeprefix(TOPIC)) != payload and topic in turn.knowledge.topics:
+        act(turn, Offer("", "topic", topic), "")
+    else:
+        menu.greet(turn)

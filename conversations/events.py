@@ -46,7 +46,10 @@ class ChoicePressed(Happened, frozen=True, tag="choice"):
 
 
 class CommandGiven(Happened, frozen=True, tag="command"):
-    """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket, tickets."""
+    """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket, tickets.
+
+    The argument of start is what a link into the chat asks for: `ticket`, or `topic_` and a topic's id.
+    """
 
     name: str
     argument: str = ""

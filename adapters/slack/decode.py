@@ -36,6 +36,7 @@ LABEL_LIMIT: Final = 75
 _ID: Final = re.compile(r"[A-Z0-9]{2,30}")
 _TS: Final = re.compile(r"[0-9]{1,16}\.[0-9]{1,10}")
 _CHOICE: Final = re.compile(r"[!-~]{1,40}")
+_LED: Final = re.compile(r"ticket|topic_[A-Za-z0-9_-]{1,58}")
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _KEY: Final = re.compile(r"[!-~]{0,60}")
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
@@ -250,11 +251,16 @@ def _commanded(raw: Any) -> Inbound | None:
     event: Event
     if not said:
         event = Started(locale=locale)
-    elif name.lower() in COMMANDS and (not argument or name.lower() == "language"):
-        event = CommandGiven(name=name.lower(), argument=argument.strip()[:20], locale=locale)
+    elif name.lower() in COMMANDS and (not argument or name.lower() == "language" or _leads(name, argument)):
+        event = CommandGiven(name=name.lower(), argument=argument.strip()[:64], locale=locale)
     else:
         event = MessageReceived(text=said, locale=locale)
     return inbound(chat, "", f"s:{_digest(trigger)}", event)
+
+
+def _leads(name: str, argument: str) -> bool:
+    """Whether it says where to begin, as a link into the chat does; "start my server" is a question."""
+    return name.lower() == "start" and _LED.fullmatch(argument.strip()) is not None
 
 
 def _filled(raw: Any) -> Inbound | None:

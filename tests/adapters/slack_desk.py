@@ -304,6 +304,14 @@ SAMPLES = (
         Inbound(ANA, f"s:{digest('3.5.ab')}", CommandGiven(name="language", argument="en")),
     ),
     Sample(
+        envelope("slash_commands", {**SLASH, "text": "start topic_verification", "trigger_id": "3.8.ab"}, chat="D0ANA"),
+        Inbound(ANA, f"s:{digest('3.8.ab')}", CommandGiven(name="start", argument="topic_verification")),
+    ),
+    Sample(
+        envelope("slash_commands", {**SLASH, "text": "start apache again", "trigger_id": "3.9.ab"}, chat="D0ANA"),
+        Inbound(ANA, f"s:{digest('3.9.ab')}", MessageReceived(text="start apache again")),
+    ),
+    Sample(
         envelope("slash_commands", {**SLASH, "text": "my payload is broken", "trigger_id": "3.6.ab"}, chat="D0ANA"),
         Inbound(ANA, f"s:{digest('3.6.ab')}", MessageReceived(text="my payload is broken")),
     ),

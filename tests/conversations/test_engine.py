@@ -71,7 +71,7 @@ anything: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         CommandGiven,
         name=st.sampled_from(["start", "menu", "help", "language", "person", "ticket", "services", "???"]),
-        argument=st.sampled_from(["", "en", "es", "xx"]),
+        argument=st.sampled_from(["", "en", "es", "xx", "ticket", "topic_verification", "topic_human", "topic_", "topic_nobody"]),
     ),
     st.builds(CustomerIdentified, subject=st.just("c1"), email=st.sampled_from(["", "c@example.com"])),
     st.builds(CodeSent, email=st.just("ana@empresa.com"), left=st.integers(0, 2)),

@@ -130,3 +130,18 @@ def open_questions(server: TelegramServer) -> list[str]:
         for message in server.shown(ANA)
         if any(button["text"] == "✕ Cancel" for row in message.get("reply_markup", {}).get("inline_keyboard", ()) for button in row)
     ]
+
+
+async def test_a_link_to_the_bot_leads_where_it_says(server: TelegramServer, tmp_path: Path, learnt: Path) -> None:
+    program = desk(tmp_path, server, learnt)
+    await asyncio.to_thread(program.start)
+    ana = Telephone(server)
+    try:
+        await ana.command("start topic_verification")
+        await ana.see("Ownership is checked")
+        await ana.command("start ticket")
+        await ana.see("Which department is it for?")
+        await ana.command("start topic_of-long-ago")
+        await ana.see("automatic assistant")
+    finally:
+        assert await asyncio.to_thread(program.stop) == 0
