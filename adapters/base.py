@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -117,6 +117,13 @@ class NotStored(Exception):
 
 
 Accept = Callable[[Inbound], Awaitable[Accepted]]
+
+
+class Finding(NamedTuple):
+    """What a look at a platform's account found, in one line for the keeper of the desk: what is wrong and what to do. Never a secret."""
+
+    level: Literal["ok", "warn", "FAIL"]
+    text: str
 
 
 class Adapter(Protocol):

@@ -108,6 +108,29 @@ def migrate() -> None:
     click.echo("The database is up to date.")
 
 
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one object.")
+def doctor(as_json: bool) -> None:
+    """Check the installation: what is wrong, and what to do about it. Changes nothing; the desk may be running."""
+    import logging
+
+    from bot.doctor import Line, examine, failed
+    from bot.settings import WrongSetting, load
+
+    # What libraries would say of a fault is said by the checks, in one line each.
+    logging.disable(logging.CRITICAL)
+    try:
+        lines = asyncio.run(examine(load()))
+    except WrongSetting as error:
+        lines = [Line("settings", "FAIL", str(error))]
+    if as_json:
+        click.echo(json.dumps({"ok": not failed(lines), "checks": [line._asdict() for line in lines]}, ensure_ascii=False))
+    else:
+        click.echo("\n".join(map(str, lines)))
+    if failed(lines):
+        sys.exit(FAILED_CHECK)
+
+
 @main.group()
 def content() -> None:
     """The desk's files: what it knows and how it speaks."""

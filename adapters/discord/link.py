@@ -29,6 +29,9 @@ LONGEST_WAIT_S: Final = 30.0
 IDENTIFY_APART_S: Final = 5.0
 """Discord lets a bot begin one session in five seconds (developer docs, gateway)."""
 
+INTENTS: Final = discord.Intents(guild_messages=True, dm_messages=True)
+"""What is written in private or to the bot by name carries its text without the privileged intent."""
+
 _NOT_LET_IN: Final = {
     4004: "RELEVO_DISCORD__TOKEN: Discord does not accept it; make a new one (Developer Portal, Bot, Reset Token)",
     4013: "RELEVO_DISCORD__TOKEN: Discord does not know the intents that this release asks for; update Relevo",
@@ -71,8 +74,7 @@ class _Client(discord.Client):
 
     def __init__(self, take: Take, trace: aiohttp.TraceConfig) -> None:
         super().__init__(
-            # What is written in private or to the bot by name carries its text without the privileged intent.
-            intents=discord.Intents(guild_messages=True, dm_messages=True),
+            intents=INTENTS,
             enable_debug_events=True,
             max_messages=None,
             member_cache_flags=discord.MemberCacheFlags.none(),
@@ -126,6 +128,13 @@ class Link:
             # The library, when its very first connection fails.
             raise ConnectionError("the gateway of Discord cannot be reached") from error
         raise ConnectionError("the gateway of Discord ended the connection")
+
+    async def sign_in(self) -> None:
+        """Raises Unwelcome when Discord does not let this account in, and what `call` raises."""
+        try:
+            await self._logged_in()
+        except (Turned, discord.DiscordException, aiohttp.ClientError, OSError, TimeoutError, RuntimeError) as error:
+            raise told(error) from error
 
     async def call(
         self,

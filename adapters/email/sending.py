@@ -39,6 +39,33 @@ _ENHANCED: Final = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _log = structlog.get_logger(__name__)
 
 
+async def connected(server: Server, host: str) -> SMTP:
+    """A connection that has said who it is (`host`), over TLS and logged in as far as the server's settings ask for it.
+
+    Raises aiosmtplib.SMTPException, OSError and ValueError.
+    """
+    from aiosmtplib import SMTP
+
+    client = SMTP(
+        hostname=server.host,
+        port=server.port,
+        local_hostname=host,
+        timeout=COMMAND_S,
+        use_tls=server.tls == "direct",
+        start_tls=server.tls == "starttls",
+        tls_context=ssl.create_default_context() if server.tls != "never" else None,
+        username=server.user or None,
+        password=server.password or None,
+    )
+    try:
+        await client.connect(timeout=CONNECT_S)
+        await client.ehlo()
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
 class Sender:
     """One server, one mail at a time. `host` is who we say we are (EHLO)."""
 
@@ -107,7 +134,7 @@ class Sender:
             client.close()
 
     async def _connected(self) -> SMTP:
-        from aiosmtplib import SMTP, SMTPException
+        from aiosmtplib import SMTPException
 
         if self._client is not None and self._sent < MAILS_OF_ONE:
             try:
@@ -118,24 +145,7 @@ class Sender:
                 return self._client
         elif self._client is not None:
             await self.close()
-        server = self._server
-        client = SMTP(
-            hostname=server.host,
-            port=server.port,
-            local_hostname=self._host,
-            timeout=COMMAND_S,
-            use_tls=server.tls == "direct",
-            start_tls=server.tls == "starttls",
-            tls_context=ssl.create_default_context() if server.tls != "never" else None,
-            username=server.user or None,
-            password=server.password or None,
-        )
-        try:
-            await client.connect(timeout=CONNECT_S)
-            await client.ehlo()
-        except BaseException:
-            client.close()
-            raise
+        client = await connected(self._server, self._host)
         self._client, self._sent = client, 0
         return client
 

@@ -88,11 +88,11 @@ def server_of(url: str) -> Server:
         raise ValueError("a user needs a password, and a password a user; percent-encode what is not a letter or a digit")
     if parts.scheme == "smtps":
         return Server(host, port or 465, "direct", user, password)
-    plain = starttls == "never" or (not starttls and _is_here(host))
+    plain = starttls == "never" or (not starttls and is_here(host))
     return Server(host, port or 587, "never" if plain else "starttls", user, password)
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
     """Whether what is said to this host stays on this machine (RFC 1122 3.2.1.3, RFC 6761 6.3)."""
     try:
         return ip_address(host).is_loopback

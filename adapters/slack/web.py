@@ -47,12 +47,16 @@ class Failure(Exception):
 
 
 class Web:
-    """Calls by the names of the client's methods (`chat_postMessage`). `lost` is why Slack does not let us in any more, or ""."""
+    """Calls by the names of the client's methods (`chat_postMessage`). `lost` is why Slack does not let us in any more, or "".
+
+    `headers` are those of the newest answer that was no failure.
+    """
 
     def __init__(self, token: str, base_url: str) -> None:
         self.base_url = base_url
         self.token = token
         self.lost = ""
+        self.headers: Any = None
         self._client: AsyncWebClient | None = None
         self._session: aiohttp.ClientSession | None = None
 
@@ -89,6 +93,7 @@ class Web:
         try:
             response = await getattr(client, method)(**arguments)
             data = response.data
+            self.headers = response.headers
         except SlackApiError as error:
             failure = self._failure(error)
             if failure.error in CREDENTIALS and (failure.error != "missing_scope" or method == "chat_postMessage"):
@@ -118,14 +123,18 @@ class Web:
         return Failure(code, needed=str(data.get("needed") or ""))
 
 
+def header(headers: Any, wanted: str) -> str:
+    """The header of this name (in small letters), or ""."""
+    for name, value in headers.items() if headers is not None else ():
+        if str(name).lower() == wanted:
+            return str(value[0]) if isinstance(value, list) else str(value)
+    return ""
+
+
 def _seconds(headers: Any) -> float:
     """Retry-After, in seconds."""
-    given = ""
-    for name, value in headers.items() if headers is not None else ():
-        if str(name).lower() == "retry-after":
-            given = value[0] if isinstance(value, list) else str(value)
     try:
-        seconds = float(given)
+        seconds = float(header(headers, "retry-after"))
     except ValueError:
         return NO_HINT_S
     return seconds if math.isfinite(seconds) and 0 < seconds <= 86_400 else NO_HINT_S

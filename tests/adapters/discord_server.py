@@ -42,6 +42,9 @@ class DiscordServer:
         self.refusals: list[str] = []
         self.closed_to: set[str] = set()
         self.repeats = 0
+        self.flags = 0
+        self.endpoint: str | None = None
+        self.sessions_left = 1000
         self._nonces: dict[tuple[str, str], dict[str, Any]] = {}
         self.gateway = Gateway(TOKEN, self._ready)
         self._runner: web.AppRunner | None = None
@@ -55,6 +58,7 @@ class DiscordServer:
         app.add_routes(
             [
                 web.get(f"{v10}/users/@me", self._me),
+                web.get(f"{v10}/gateway/bot", self._gateway),
                 web.get(f"{v10}/oauth2/applications/@me", self._application),
                 web.post(f"{v10}/users/@me/channels", self._open_private),
                 web.post(f"{v10}/channels/{{channel}}/messages", self._create),
@@ -236,7 +240,13 @@ class DiscordServer:
 
     async def _application(self, request: web.Request) -> web.Response:
         facts = {"id": BOT, "name": "Relevo", "description": "", "icon": None, "bot_public": False, "bot_require_code_grant": False}
-        return reply(facts | {"owner": self.user("1"), "verify_key": "0" * 64, "flags": 0, "interactions_endpoint_url": None})
+        return reply(
+            facts | {"owner": self.user("1"), "verify_key": "0" * 64, "flags": self.flags, "interactions_endpoint_url": self.endpoint}
+        )
+
+    async def _gateway(self, request: web.Request) -> web.Response:
+        limit = {"total": 1000, "remaining": self.sessions_left, "reset_after": 14_400_000, "max_concurrency": 1}
+        return reply({"url": self.gateway_url, "shards": 1, "session_start_limit": limit})
 
     def _ready(self) -> dict[str, Any]:
         return {"v": 10, "user": self.user(BOT), "guilds": [], "application": {"id": BOT, "flags": 0}}

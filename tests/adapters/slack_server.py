@@ -31,6 +31,7 @@ from tests.adapters.slack_wire import (
     Fault,
     arguments,
     cut,
+    granted,
     hint,
     kept,
     page,
@@ -46,8 +47,7 @@ class SlackServer:
 
     def __init__(self) -> None:
         self.port = 0
-        self.revoked = ""
-        self.missing = ""
+        self.revoked = self.missing = ""
         self.replay = True
         self.locales: dict[str, str] = {"U0ANA": "es-ES", "U0BEN": "en-GB"}
         self.channels = {"C0HELP": True}
@@ -143,7 +143,7 @@ class SlackServer:
             await fault[1].wait()
         if kind == "reset after":
             return cut(request)
-        return web.json_response(answer)
+        return web.json_response(answer, headers=granted(self.missing))
 
     def _answer(self, method: str, arguments: dict[str, Any], token: str) -> dict[str, Any]:
         if self.revoked:

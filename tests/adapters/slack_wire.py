@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -128,6 +130,13 @@ def unpacked(value: Any) -> Any:
 
 def hint(fault: Fault | None) -> dict[str, str]:
     return {"Retry-After": str(fault[1])} if fault and fault[1] is not None else {}
+
+
+def granted(missing: str) -> dict[str, str]:
+    """The header that says which scopes a token has: those of our manifest, without the `missing` one."""
+    manifest = (Path(__file__).parents[2] / "docs/platforms/slack-manifest.yaml").read_text(encoding="utf-8")
+    scopes = re.findall(r"^      - ([a-z_]+:?[a-z]*)", manifest.split("scopes:")[1].split("settings:")[0], re.MULTILINE)
+    return {"X-OAuth-Scopes": ",".join(scope for scope in scopes if scope != missing)}
 
 
 def cut(request: web.Request) -> web.StreamResponse:

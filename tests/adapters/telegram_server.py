@@ -46,6 +46,8 @@ class TelegramServer:
         self.alerts: list[Json] = []
         self.commands: dict[str, list[Json]] = {}
         self.webhook: Json = {}
+        self.undelivered = ""
+        self.hears_all = False
         self.blocked: set[int] = set()
         self.migrated: dict[int, int] = {}
         self.fault: Fault = lambda method, form: None
@@ -68,6 +70,7 @@ class TelegramServer:
             "getMe": self._get_me,
             "setWebhook": self._set_webhook,
             "deleteWebhook": self._delete_webhook,
+            "getWebhookInfo": self._get_webhook_info,
             "getFile": self._get_file,
             "answerCallbackQuery": self._answer_callback_query,
             "sendMessage": self._send_message,
@@ -250,7 +253,7 @@ class TelegramServer:
         return batch
 
     def _get_me(self, form: Json) -> Json:
-        return {**BOT, "can_join_groups": True, "can_read_all_group_messages": False, "supports_inline_queries": False}
+        return {**BOT, "can_join_groups": True, "can_read_all_group_messages": self.hears_all, "supports_inline_queries": False}
 
     def _set_webhook(self, form: Json) -> bool:
         if not str(form.get("url", "")).startswith("https://"):
@@ -261,6 +264,10 @@ class TelegramServer:
     def _delete_webhook(self, form: Json) -> bool:
         self.webhook = {}
         return True
+
+    def _get_webhook_info(self, form: Json) -> Json:
+        about = {"url": self.webhook.get("url", ""), "has_custom_certificate": False, "pending_update_count": len(self.updates)}
+        return about | ({"last_error_date": int(time.time()), "last_error_message": self.undelivered} if self.undelivered else {})
 
     def _get_file(self, form: Json) -> Json:
         id = form.get("file_id", "")
