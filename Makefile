@@ -20,7 +20,7 @@ run: $(VENV)/.run ## run the desk on http://127.0.0.1:8080/
 	@exec $(BIN)/relevo run
 
 test: lint ## every check, then every test that needs nothing but what pip brings
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: lint ## format, lint, types, import rules, dead names, content, docs that match the code
 	@$(BIN)/python -m pytest tests/test_shape.py tests/test_docs.py tests/test_infrastructure.py
