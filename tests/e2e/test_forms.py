@@ -10,6 +10,7 @@ from playwright.sync_api import FilePayload, Locator, expect
 
 from tests.e2e.chat import Chat, violations
 from tests.e2e.conftest import Contexts
+from tests.e2e.keyboard import back, pick, press, to, turn, write
 from tests.e2e.program import Program
 from tests.e2e.sites import Site
 from tests.e2e.test_embedding import DENY_STORAGE, WATCH_POLICY
@@ -28,8 +29,6 @@ DROP = """(place) => {
   for (const name of ['dragover', 'drop'])
     place.dispatchEvent(new DragEvent(name, { dataTransfer: held, bubbles: true, composed: true, cancelable: true }));
 }"""
-
-HAS_FOCUS = "node => node.contains(node.getRootNode().activeElement)"
 
 
 class Form:
@@ -147,39 +146,6 @@ def test_the_same_in_english_with_the_keyboard_alone(contexts: Contexts, desk: P
     # From the beginning, or on a busy machine the system's own dialog could open before it is listened for.
     page.on("filechooser", lambda _: None)
 
-    def to(target: Locator) -> None:
-        """Tab until it has the focus; it must be within reach."""
-        for _ in range(25):
-            if target.evaluate(HAS_FOCUS):
-                return
-            keys.press("Tab")
-        pytest.fail(f"the keyboard does not reach {target}")
-
-    def back(target: Locator) -> None:
-        for _ in range(8):
-            keys.press("Shift+Tab")
-            if target.evaluate(HAS_FOCUS):
-                return
-        pytest.fail(f"the keyboard does not reach {target} on the way back")
-
-    def turn(label: str, option: str) -> None:
-        """In a group that has the focus: by arrow keys to the option."""
-        keys.press("Space")
-        wanted = form.group(label).get_by_role("radio", name=re.compile(f"^{re.escape(option)}"))
-        for _ in range(6):
-            if wanted.is_checked():
-                return
-            keys.press("ArrowDown")
-        pytest.fail(f"the arrow keys do not reach {option}")
-
-    def pick(label: str, option: str) -> None:
-        to(form.group(label))
-        turn(label, option)
-
-    def write(label: str, text: str) -> None:
-        to(form.field(label))
-        keys.type(text)
-
     chat.launcher.focus()
     keys.press("Enter")
     expect(chat.field).to_be_focused()
@@ -187,31 +153,31 @@ def test_the_same_in_english_with_the_keyboard_alone(contexts: Contexts, desk: P
     keys.press("Enter")
     form.page("Page 1 ·")
     expect(chat.field).to_be_focused()  # whoever writes in the chat is left there
-    back(form.group("Department"))
-    turn("Department", "Technical")
-    pick("Priority", "High")
+    back(keys, form.group("Department"))
+    turn(keys, form.group("Department"), "Technical")
+    pick(keys, form.group("Priority"), "High")
     keys.press("Enter")
     form.page("Page 2 of 4")
     expect(form.group("Reason for high priority").get_by_role("radio").first).to_be_focused()
-    pick("Reason for high priority", "The server")
-    to(form.field("Symptom"))
+    pick(keys, form.group("Reason for high priority"), "The server")
+    to(keys, form.field("Symptom"))
     keys.type("Not resp")
-    write("IP or order number", "185.22.1.7")
-    write("Service name", "web-01")
-    write("Start time", "10 minutes ago")
+    write(keys, form.field("IP or order number"), "185.22.1.7")
+    write(keys, form.field("Service name"), "web-01")
+    write(keys, form.field("Start time"), "10 minutes ago")
     chat.shot(screenshots, "en-1280-form-filled")
     assert violations(page) == []
     keys.press("Enter")
     form.page("Page 3 of 4")
-    pick("Still happening?", "Yes, all the time")
-    pick("Scope", "One server")
-    pick("Last change", "Nothing")
+    pick(keys, form.group("Still happening?"), "Yes, all the time")
+    pick(keys, form.group("Scope"), "One server")
+    pick(keys, form.group("Last change"), "Nothing")
     keys.press("Enter")
     form.page("Page 4 of 4")
-    pick("Permission to reboot", "Yes")
-    write("Description", "Neither ping nor SSH since two.")
+    pick(keys, form.group("Permission to reboot"), "Yes")
+    write(keys, form.field("Description"), "Neither ping nor SSH since two.")
     add = form.box.get_by_role("button", name="Add files")
-    to(add)
+    to(keys, add)
     with page.expect_file_chooser() as chooser:
         keys.press("Enter")
     chooser.value.set_files([SCREENSHOT])
@@ -219,14 +185,13 @@ def test_the_same_in_english_with_the_keyboard_alone(contexts: Contexts, desk: P
     add.evaluate(PASTE)
     remove = form.box.get_by_role("button", name="Remove mtr.log")
     expect(remove).to_be_visible()
-    back(remove)
+    back(keys, remove)
     keys.press("Enter")
     expect(remove).to_have_count(0)
     expect(add).to_be_focused()
     chat.shot(screenshots, "en-1280-form-files")
     assert violations(page) == []
-    to(form.box.get_by_role("button", name="Send now", exact=True))
-    keys.press("Enter")
+    press(keys, form.box.get_by_role("button", name="Send now", exact=True))
     expect(chat.desks.last).to_contain_text(re.compile(r"Your ticket is .*High"))
     expect(chat.desks.last).to_be_focused()
     chat.shot(screenshots, "en-1280-form-sent")
