@@ -103,6 +103,16 @@ def clock_shown(moment: Moment, locale: str) -> str:
     return f"{format_time(when, 'short', locale=locale)} {_zone_shown(when)}"
 
 
+def stamp_shown(at: int, zone: str, locale: str) -> str:
+    """An instant (epoch ms, UTC) in short, e.g. `22 nov 2026, 14:05 CET`: the zone is called as everywhere else, whatever the locale."""
+    from babel.dates import format_date, format_time, get_datetime_format
+
+    when = local(at, zone)
+    day, clock = format_date(when, "medium", locale), format_time(when, "short", locale=locale)
+    both = str(get_datetime_format("medium", locale=locale)).replace("'", "")
+    return f"{both.replace('{0}', clock).replace('{1}', day)} {_zone_shown(when)}"
+
+
 @lru_cache(maxsize=256)
 def day_shown(day: str, locale: str) -> str:
     """`day` is an ISO date."""

@@ -6,11 +6,9 @@ import re
 import string
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
 from functools import lru_cache
 from gettext import c2py
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
@@ -255,21 +253,7 @@ def _line(doc: Doc) -> Iterator[Inline]:
         yield from line
 
 
-# --- times and lists, as a locale writes them (CLDR, by Babel; imported when first needed, so that a start stays quick and small) ---
-
-
-def format_time(at: int, locale: str, time_zone: str) -> str:
-    """An instant (epoch ms, UTC) as date, time and zone, e.g. `5 ene 2026, 18:05 CET`. Raises KeyError on an unknown zone name."""
-    from babel.dates import format_date, format_time, get_datetime_format, get_timezone_gmt, get_timezone_name
-
-    when = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(time_zone))
-    day = format_date(when, "medium", locale)
-    clock = format_time(when, "short", locale=locale)
-    shown = str(get_datetime_format("medium", locale=locale)).replace("'", "").replace("{0}", clock).replace("{1}", day)
-    zone = get_timezone_name(when, "short", locale=locale)
-    if zone.startswith(("+", "-")):  # The locale has no usual abbreviation for it.
-        zone = get_timezone_gmt(when, "long", locale=locale)
-    return f"{shown} {zone}"
+# --- lists, as a locale writes them (CLDR, by Babel; imported when first needed, so that a start stays quick and small) ---
 
 
 def join(items: Iterable[str], locale: str) -> str:

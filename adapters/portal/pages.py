@@ -11,7 +11,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import Response
 
-from conversations.texts import format_time
+from conversations.moments import stamp_shown
 
 if TYPE_CHECKING:
     from adapters.portal.ports import FileLinks
@@ -41,7 +41,7 @@ class Pages:
         about, locale, zone = visit.site.area.about(), visit.locale, visit.zone
 
         def shown_at(at: int) -> str:
-            return format_time(at, locale, zone)
+            return stamp_shown(at, zone, locale)
 
         return self._templates.get_template(name).render(
             values,

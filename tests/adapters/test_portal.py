@@ -14,7 +14,7 @@ from bot.knowledge import load_knowledge
 from bot.settings import BESIDE_THE_CODE
 from bot.telemetry import configure
 from conversations.knowledge import Knowledge
-from conversations.texts import format_time
+from conversations.moments import stamp_shown
 from storage.engines import Database
 from tests.adapters.portal_desk import ANA, EVE, Browser, Desk, browsing, desk_open, path_in, query
 from tests.bot.rig import opened, until
@@ -179,7 +179,7 @@ async def test_a_ticket_is_shown_whole_in_the_customers_words_and_zone(desk: Des
     await browser.get(f"/area/tickets/{ticket.number.lower()}")
     for part in ("198.51.100.7", "VPS &lt;Uno&gt;", "Departamento", "Cuestiones técnicas", "Which &lt;queue&gt;?", "Eva"):
         assert part in browser.page
-    assert format_time(ticket.created_at, "es", "America/New_York") in browser.page
+    assert stamp_shown(ticket.created_at, "America/New_York", "es") in browser.page
     assert '<html lang="es">' in browser.page
     await desk.state(ticket.number, "claimed")
     await browser.get(f"/area/tickets/{ticket.number}")

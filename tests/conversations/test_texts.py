@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.model import Bold, Break, Bullets, Code, Doc, Link, Paragraph, Steps, Text, paragraph
-from conversations.texts import Catalogue, Catalogues, fill, format_time, join, leaves, placeholders, plain
+from conversations.texts import Catalogue, Catalogues, fill, join, leaves, placeholders, plain
 
 GREETING: Doc = (
     Paragraph((Text("Hola, "), Bold((Text("{name}"),)), Text(" de {desk} {{sic}}"))),
@@ -102,18 +102,6 @@ def test_the_places_of_a_tree_and_its_filling() -> None:
 
 def test_a_phrase_without_open_places_is_built_once() -> None:
     assert TEXTS.doc("fixed", "es") is TEXTS.doc("fixed", "es", n=1)
-
-
-@pytest.mark.parametrize(
-    ("locale", "zone", "shown"),
-    [
-        ("es", "Europe/Madrid", "5 ene 2026, 18:05 CET"),
-        ("en", "America/New_York", "Jan 5, 2026, 12:05\u202fPM EST"),
-        ("es", "America/Bogota", "5 ene 2026, 12:05 GMT-05:00"),
-    ],
-)
-def test_a_time_is_written_as_its_reader_writes_it(locale: str, zone: str, shown: str) -> None:
-    assert format_time(1_767_632_700_000, locale, zone) == shown
 
 
 def test_a_list_is_written_in_words() -> None:

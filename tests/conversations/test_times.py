@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversations.moments import MINUTE, Moment, clock_shown, day_shown, place, shown
+from conversations.moments import MINUTE, Moment, clock_shown, day_shown, place, shown, stamp_shown
 from conversations.times import LONG_AGO, PHRASES, SLACK, read_day, read_time
 from conversations.values import Occasion, Wrong
 
@@ -320,3 +320,16 @@ def test_it_is_read_back_in_full_with_its_zone() -> None:
     assert clock_shown(winter, "es") == "14:05 CET"
     assert day_shown("2026-11-21", "es") == "sábado, 21 de noviembre de 2026"
     assert timedelta(milliseconds=LONG_AGO).days == 30
+
+
+@pytest.mark.parametrize(
+    ("locale", "zone", "words"),
+    [
+        ("es", "Europe/Madrid", "5 ene 2026, 18:05 CET"),
+        ("en", "Europe/Madrid", "Jan 5, 2026, 6:05\u202fPM CET"),
+        ("en", "America/New_York", "Jan 5, 2026, 12:05\u202fPM EST"),
+        ("es", "America/Bogota", "5 ene 2026, 12:05 UTC-05:00"),
+    ],
+)
+def test_an_instant_in_short_calls_its_zone_as_the_chat_does(locale: str, zone: str, words: str) -> None:
+    assert stamp_shown(1_767_632_700_000, zone, locale) == words
