@@ -17,6 +17,8 @@ from conversations.events import (
     CustomerIdentified,
     Event,
     FormAnswered,
+    MessageDeleted,
+    MessageEdited,
     MessageReceived,
     ProofEnded,
     ProofFailed,
@@ -28,7 +30,7 @@ from conversations.events import (
     TicketReplied,
     TimerFired,
 )
-from conversations.flows import answer, contact, copies, form, menu, my_tickets, proof, services, ticket
+from conversations.flows import answer, contact, copies, form, menu, mirror, my_tickets, proof, services, ticket
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, Filling, Offer, Proving, State
 from conversations.texts import fold as fold
@@ -47,6 +49,7 @@ DECLARED: Mapping[str, frozenset[str]] = {
     **secrets.PHRASES,
     **ticket.PHRASES,
     **my_tickets.PHRASES,
+    **mirror.PHRASES,
     **copies.PHRASES,
     **proof.PHRASES,
     **services.PHRASES,
@@ -175,6 +178,8 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     turn = Turn(state, event, knowledge, GUIDES)
     form.refresh(turn)
     proof.refresh(turn)
+    if turn.state.said and not isinstance(event, MessageEdited | MessageDeleted | CodeSent | ProofFailed):
+        turn.remember(said=0)
     match event:
         case Started():
             hint_language(turn, event.locale)
@@ -192,6 +197,15 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
                     hear(turn, text)
             elif not event.files:
                 hear(turn, text)
+        case MessageEdited(original=original):
+            text, kinds = secrets.mask(event.text)
+            if original is not None and mirror.counts(event, text):
+                warn(turn, tuple(dict.fromkeys((*event.masked, *kinds))))
+                if mirror.edit(turn, event, original, text):
+                    hear(turn, text)
+                mirror.keep(turn, event, original, text)
+        case MessageDeleted():
+            mirror.delete(turn, event)
         case FormAnswered():
             hint_language(turn, event.locale)
             warn(turn, event.masked)
@@ -267,6 +281,8 @@ def hear(turn: Turn, text: str) -> None:
         act(turn, offer, turn.state.prompts[-1].about)
         return
     frame = turn.frame
+    if not isinstance(frame, Filling):
+        turn.remember(said=turn.words_of)
     if isinstance(frame, Proving) and proof.hear(turn, frame, text):
         return
     if isinstance(frame, Filling):
