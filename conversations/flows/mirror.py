@@ -7,15 +7,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from conversations.effects import ChangeTicket, KeepMessage, MirrorEntry, MirrorRequest, Redact
+from conversations.effects import AmendRequest, ChangeTicket, KeepMessage, MirrorEntry, MirrorRequest, Redact
 from conversations.events import MessageDeleted, MessageEdited, MessageReceived, Original
 from conversations.flows import form, my_tickets, proof, ticket
 from conversations.flows.answer import QUESTION_KEPT
 from conversations.flows.asking import Asking
 from conversations.flows.contact import TEXT_KEPT
 from conversations.flows.my_tickets import tell_in_between
-from conversations.identity import CODE
-from conversations.model import Doc, Filling, Idle, Proving
+from conversations.identity import CODE, EMAIL
+from conversations.model import Contact, Doc, Filling, Idle, Proving
 from conversations.texts import join
 from conversations.turn import Turn
 
@@ -58,13 +58,28 @@ def edit(turn: Turn, event: MessageEdited, original: Original, text: str) -> boo
         turn.remember(question=text[:QUESTION_KEPT])
     if in_tickets(turn, original, now) or in_forms(turn, original, text):
         return False
+    if state.said == original.seq and corrects_address(turn, before.text, text):
+        return False
     return state.said == original.seq and bool(text) and says_something_new(turn, before.text, text)
 
 
+def corrects_address(turn: Turn, before: str, text: str) -> bool:
+    """Whether it gave an address for a request, and gives another now."""
+    had, has = EMAIL.search(before), EMAIL.search(text)
+    if not turn.state.request or had is None or has is None or isinstance(turn.frame, Filling | Proving):
+        return False
+    if had.group() != has.group():
+        turn.do(AmendRequest(turn.state.request, email=has.group()))
+        turn.say(turn.phrase("contact.thanks", number=turn.state.number, email=has.group()))
+    return True
+
+
 def says_something_new(turn: Turn, before: str, text: str) -> bool:
-    """Whether it is worth an answer: not what has just been answered in other words, nor a code that was taken already."""
+    """Whether it is worth an answer: not what has just been answered in other words, what a request was given, nor a code that was taken."""
     if isinstance(turn.frame, Filling):
         return False
+    if isinstance(turn.frame, Contact):
+        return EMAIL.search(text) is not None
     if proof.HIDDEN in before:
         return isinstance(turn.frame, Proving)
     verdict = turn.knowledge.matcher.match(text)

@@ -12,7 +12,7 @@ import pytest
 from adapters.slack.adapter import Slack
 from adapters.slack.files import FILE_LIMIT, ours
 from adapters.slack.ports import Own
-from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageReceived
+from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageDeleted, MessageEdited, MessageReceived
 from conversations.model import Address, Attachment, Choice, Input, Message, Option, Sheet, paragraph
 from tests.adapters import slack_desk as desk
 from tests.adapters.slack_desk import running, say
@@ -135,27 +135,6 @@ async def test_what_is_changed_and_deleted_reaches_the_desk_and_a_preview_does_n
         assert len({inbound.key for inbound in intake.calls}) == 4
         assert {each.of for each in (one, two)} == {f"m:{first.key}"}
         assert not server.whispers
-
-
-async def test_a_change_made_while_the_desk_was_down_is_read_back_with_the_message(
-    server: SlackServer, adapter: Slack, people: People
-) -> None:
-    """Slack forgets an event after some minutes; the history says of a message that it was changed, and when."""
-    async with running(server, adapter) as intake:
-        first = await people.dm("U0ANA", "mi ip es 1.2.3.4")
-        await first.answer
-    adapter.catch_up.pace = 0.0
-    lost = await people.edit("U0ANA", "D0ANA", first.key, "mi ip es 1.2.3.5")
-    lost.answer.cancel()
-
-    async def heard(platform: str, account: str) -> list[tuple[Address, str]]:
-        return [(desk.ANA, f"m:{first.key}")]
-
-    adapter.catch_up._heard = heard
-    async with running(server, adapter) as intake:
-        await server.until(lambda: len(intake.calls) >= 2)
-        edits = [inbound.event for inbound in intake.calls if isinstance(inbound.event, MessageEdited)]
-        assert [(each.of, each.text) for each in edits] == [(f"m:{first.key}", "mi ip es 1.2.3.5")]
 
 
 # --- files ---
