@@ -75,7 +75,7 @@ def corrects_address(turn: Turn, before: str, text: str) -> bool:
 
 
 def says_something_new(turn: Turn, before: str, text: str) -> bool:
-    """Whether it is worth an answer: not what has just been answered in other words, what a request was given, nor a code that was taken."""
+    """Whether it is worth an answer: not what was answered in other words, what a request was given, nor a code that was taken."""
     if isinstance(turn.frame, Filling):
         return False
     if isinstance(turn.frame, Contact):

@@ -1,4 +1,4 @@
-"""Edits and deletions through the pipeline: found by their key in their own conversation, applied once, and nothing of the old words is left."""
+"""Edits and deletions through the pipeline: found by key in their own conversation, applied once, and none of the old words is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every store promises of edits and deletions: found in their own conversation, applied whole and once, and nothing else is touched."""
+"""What every store promises of edits and deletions: found in their own conversation, applied whole and once, nothing else touched."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class MirrorContract(StoreSteps):
         [claim] = await self.claim(database)
         return claim
 
-    async def found(self, database: Database, key: str, claim: Claim) -> mirror.Found:
+    async def looked_up(self, database: Database, key: str, claim: Claim) -> mirror.Found:
         return await database.read(lambda conn: mirror.find(conn, claim[:2], key))
 
     async def edit(self, database: Database, claim: Claim) -> Turn:
-        found = await self.found(database, "m1", claim)
+        found = await self.looked_up(database, "m1", claim)
         assert found.message is not None
         return turn(
             claim,
@@ -46,32 +46,32 @@ class MirrorContract(StoreSteps):
             mirrored=(WORDS, ENTRY._replace(id=found.message.id), RequestMirror("of two lines", "of one line")),
         )
 
-    async def of(self, database: Database) -> tuple[Ticket, tickets.History]:
+    async def stands(self, database: Database) -> tuple[Ticket, tickets.History]:
         [ticket] = await database.read(tickets.list_all)
         return ticket, await database.read(lambda conn: tickets.history(conn, ticket))
 
     async def test_a_message_is_found_by_its_key_with_what_became_of_it(self, database: Database) -> None:
         claim = await self.written(database)
-        found = await self.found(database, "m1", claim)
+        found = await self.looked_up(database, "m1", claim)
         assert found.message is not None
         assert (found.message.payload, found.message.entries) == (SAID, ("k1",))
         assert [ticket.key for ticket in found.tickets] == ["k1"]
 
     async def test_one_that_is_not_there_not_decided_or_not_of_this_conversation_is_not_found(self, database: Database) -> None:
         claim = await self.written(database)
-        assert await self.found(database, "m2", claim) == (None, ())
-        assert await self.found(database, "e1", claim) == (None, ())
+        assert await self.looked_up(database, "m2", claim) == (None, ())
+        assert await self.looked_up(database, "e1", claim) == (None, ())
         [other] = await self.accept(database, event("m1", "memory:desk:eve"))
         stranger = claim._replace(shard=other.shard, conversation=other.conversation)
-        assert await self.found(database, "m1", stranger) == (None, ())
+        assert await self.looked_up(database, "m1", stranger) == (None, ())
 
     async def test_words_are_changed_wherever_they_went_and_nothing_else_is(self, database: Database) -> None:
         claim = await self.written(database)
-        before, _ = await self.of(database)
+        before, _ = await self.stands(database)
         assert await self.commit(database, await self.edit(database, claim), now=NOW + 5)
-        after, history = await self.of(database)
-        changed = {"title": "Up", "text": "It is up", "answers": '{"details":"It is up"}', "edited_at": NOW + 1, "updated_at": NOW + 5}
-        assert after == before._replace(**changed)
+        after, history = await self.stands(database)
+        words = before._replace(title="Up", text="It is up", answers='{"details":"It is up"}')
+        assert after == words._replace(edited_at=NOW + 1, updated_at=NOW + 5)
         [entry] = history.entries
         assert (entry.text, entry.at, entry.edited_at, entry.deleted_at) == ("since yesterday", NOW, NOW + 1, None)
         assert [change.note for change in history.changes] == ["", "edited"]
@@ -81,7 +81,7 @@ class MirrorContract(StoreSteps):
     async def test_killed_at_the_commit_it_is_applied_once(self, database: Database) -> None:
         """Dead before the end of the transaction, nothing of it is there; dead after it, the same commit again changes nothing."""
         claim = await self.written(database)
-        before = await self.of(database)
+        before = await self.stands(database)
         edit = await self.edit(database, claim)
 
         def dying(conn: Connection) -> None:
@@ -90,12 +90,12 @@ class MirrorContract(StoreSteps):
 
         with pytest.raises(Dies):
             await database.write(dying)
-        assert await self.of(database) == before
+        assert await self.stands(database) == before
         assert await self.ask(database, "SELECT payload FROM inbox ORDER BY id") == [(SAID,), ("{}",)]
         assert await self.commit(database, edit, now=NOW + 5)
-        after = await self.of(database)
+        after = await self.stands(database)
         assert await self.commit(database, edit, now=NOW + 9)
-        assert await self.of(database) == after
+        assert await self.stands(database) == after
         assert len(after[1].changes) == 2
         assert await self.ask(database, "SELECT text FROM request") == [("a question\nof one line\nand more",)]
 
