@@ -142,6 +142,10 @@ class TelegramServer:
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
         return self.push({"message": message})
 
+    def edit(self, said: Json, text: str) -> Json:
+        """Who wrote a message changes it."""
+        return self.push({"edited_message": {**said["message"], "text": text, "edit_date": int(time.time())}})
+
     def press(self, chat: int, label: str) -> Json:
         """The newest button with this label is pressed."""
         with self._lock:
