@@ -31,6 +31,8 @@ from conversations.events import (
     TimerFired,
 )
 from conversations.flows import answer, contact, copies, form, menu, mirror, my_tickets, proof, services, ticket
+from conversations.flows.hidden import masked, warn
+from conversations.flows.menu import hint_language
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, Filling, Offer, Proving, State
 from conversations.texts import fold as fold
@@ -198,9 +200,8 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
             elif not event.files:
                 hear(turn, text)
         case MessageEdited(original=original):
-            text, kinds = secrets.mask(event.text)
-            if original is not None and mirror.counts(event, text):
-                warn(turn, tuple(dict.fromkeys((*event.masked, *kinds))))
+            if original is not None and mirror.counts(event):
+                text = masked(turn, event.text, event.masked)
                 if mirror.edit(turn, event, original, text):
                     hear(turn, text)
                 mirror.keep(turn, event, original, text)
@@ -246,26 +247,6 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):
         form.go_on(turn)
     return Decision(turn.state, tuple(turn.effects))
-
-
-def masked(turn: Turn, text: str, before: tuple[str, ...] = ()) -> str:
-    """`text` without the secrets in it; the customer is told why, and what to do now, also of those hidden `before`."""
-    text, kinds = secrets.mask(text)
-    warn(turn, tuple(dict.fromkeys((*before, *kinds))))
-    return text
-
-
-def warn(turn: Turn, kinds: tuple[str, ...]) -> None:
-    for phrase in ("secret." + kind for kind in kinds):
-        if phrase in secrets.PHRASES:
-            turn.say(turn.knowledge.texts.doc(phrase, turn.locale))
-
-
-def hint_language(turn: Turn, hint: str) -> None:
-    """Until something better is known, speak the language the platform believes the customer has."""
-    if not turn.state.locale:
-        locale = hint.replace("_", "-").split("-")[0].lower()
-        turn.remember(locale=locale if locale in turn.knowledge.desk.locales else turn.knowledge.desk.default_locale)
 
 
 def hear(turn: Turn, text: str) -> None:

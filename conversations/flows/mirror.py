@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from conversations import secrets
 from conversations.effects import AmendRequest, ChangeTicket, KeepMessage, MirrorEntry, MirrorRequest, Redact
 from conversations.events import MessageDeleted, MessageEdited, MessageReceived, Original
 from conversations.flows import form, my_tickets, proof, ticket
@@ -36,12 +37,12 @@ PHRASES: Mapping[str, frozenset[str]] = {
 # --- an edit ---
 
 
-def counts(event: MessageEdited, text: str) -> bool:
+def counts(event: MessageEdited) -> bool:
     """Whether there is anything to change: an edit of what never came, of what is deleted, an older or the same one, changes nothing."""
     if event.original is None:
         return False
     before = event.original.message
-    return not before.deleted and made_at(event) >= before.edited and text != before.text
+    return not before.deleted and made_at(event) >= before.edited and secrets.mask(event.text).text != before.text
 
 
 def made_at(event: MessageEdited) -> int:
