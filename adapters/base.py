@@ -30,7 +30,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     numbered text). idempotent_send: the platform drops a second send of the same key, so sends may overlap; without it
     delivery keeps a single send in flight, so that a crash can repeat at most one. chat_rate, account_rate: how much the platform takes
     in one chat (with all its threads), and from one account in all; None where nobody counts. Delivery never sends faster. Of an account's
-    burst it keeps a quarter, and at least one if there are two, for replies alone.
+    burst it keeps a quarter, and at least one if there are two, for replies alone. edits, deletions: the platform tells when a customer
+    changes or deletes what they wrote, in private at least; where it does not, what was first said stands, and a new message corrects it.
     """
 
     text_limit: int
@@ -40,6 +41,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     idempotent_send: bool = False
     chat_rate: Rate | None = None
     account_rate: Rate | None = None
+    edits: bool = False
+    deletions: bool = False
 
 
 class Outbound(Struct, frozen=True):

@@ -202,6 +202,8 @@ class ClientArea:
             ways=ways(ticket.state),
             seen=seen,
             address=address,
+            edited_at=ticket.edited_at or 0,
+            deleted_at=ticket.deleted_at or 0,
         )
 
     async def settled(self, email: str, number: str, key: str) -> bool:
@@ -244,7 +246,8 @@ class ClientArea:
         happened: list[tuple[int, int, Step]] = []
         for entry in history.entries:
             who = _who(entry.author)
-            step = Step(entry.at, who, entry.name if who == "team" else "", entry.text, _files.decode(entry.files))
+            name, files = entry.name if who == "team" else "", _files.decode(entry.files)
+            step = Step(entry.at, who, name, entry.text, files, edited_at=entry.edited_at or 0, deleted_at=entry.deleted_at or 0)
             happened.append((entry.at, entry.id, step))
         for change in history.changes:
             if change.before not in ("", change.state):

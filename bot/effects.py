@@ -18,7 +18,11 @@ from conversations.effects import (
     CheckCode,
     CountOutcome,
     Effect,
+    KeepMessage,
     Mail,
+    MirrorEntry,
+    MirrorRequest,
+    MirrorTicket,
     OpenTicket,
     RateTicket,
     Recognise,
@@ -28,13 +32,14 @@ from conversations.effects import (
     SendCode,
     SetTimer,
 )
-from conversations.events import Event, MessageReceived, encoder
+from conversations.events import Event, MessageEdited, MessageReceived, encoder
 from conversations.flows import proof
 from conversations.knowledge import Knowledge
 from conversations.model import Address
 from storage.rows import (
     Claim,
     CodeCheck,
+    EntryMirror,
     NewChange,
     NewCode,
     NewEntry,
@@ -43,6 +48,8 @@ from storage.rows import (
     NewRequest,
     NewTicket,
     RequestAmendment,
+    RequestMirror,
+    TicketMirror,
     Voucher,
 )
 
@@ -78,12 +85,18 @@ class Effects:
         self.outcomes: list[tuple[str, str]] = []
         self.proofs: list[NewCode | CodeCheck | Voucher] = []
         self.redactions: list[tuple[int, str]] = []
+        self.mirrored: list[EntryMirror | TicketMirror | RequestMirror] = []
         # Codes that nobody mails, by the place of their step: told to the log once they are kept.
         self.unmailed: list[tuple[NewCode, str]] = []
 
     def apply(self, version: int, effects: Iterable[Effect], event: Event, locale: str) -> None:
         """Those of `event`; `locale` is the language of the conversation after it."""
         id, at = event.seq, event.at
+        # What is written to a ticket came with a message; an edit of that finds it by the number that the message has.
+        wrote = event.original.seq if isinstance(event, MessageEdited) and event.original else id
+        if isinstance(event, MessageEdited):
+            # The words stand where the message stands, or nowhere: left here they would outlive it.
+            self.redactions.append((id, _json(replace(event, seq=0, at=0, text="", original=None))))
         ord = 0
         for effect in effects:
             match effect:
@@ -107,7 +120,17 @@ class Effects:
                 case ChangeTicket(key, before, state, who, place, note):
                     self.changes.append(NewChange(key, id, _storable(who), place or self.place, before, state, _storable(note), at))
                 case AddToTicket(key, author, text, name, files):
-                    self.entries.append(NewEntry(key, id, author, _storable(name), _storable(text), _json(files), at))
+                    self.entries.append(NewEntry(key, wrote, author, _storable(name), _storable(text), _json(files), at))
+                case KeepMessage(seq, message):
+                    self.redactions.append((seq, _json(message)))
+                case MirrorEntry(key, seq, message):
+                    said = (_storable(message.text), _json(message.files))
+                    self.mirrored.append(EntryMirror(key, seq, *said, message.edited or None, message.deleted or None))
+                case MirrorTicket(key, title, text, answers, files, edited_at, deleted_at):
+                    words = (_storable(title), _storable(text), _json(answers), _json(files))
+                    self.mirrored.append(TicketMirror(key, *words, edited_at or None, deleted_at or None))
+                case MirrorRequest(old, new):
+                    self.mirrored.append(RequestMirror(_storable(old), _storable(new)))
                 case RateTicket(key, rating):
                     self.ratings.append(NewRating(key, rating))
                 case AmendRequest(key, email, text):

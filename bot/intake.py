@@ -14,7 +14,17 @@ from bot.clock import Clock, Ids
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations import secrets
-from conversations.events import OURS, CommandGiven, Event, FormAnswered, Inbound, MessageReceived, TicketAnswered
+from conversations.events import (
+    OURS,
+    CommandGiven,
+    Event,
+    FormAnswered,
+    Inbound,
+    MessageDeleted,
+    MessageEdited,
+    MessageReceived,
+    TicketAnswered,
+)
 from conversations.model import Address
 from storage import turns
 from storage.engines import Connection, Database, Unavailable
@@ -170,6 +180,12 @@ def _written(address: Address) -> str:
 def guarded(event: Event) -> Event:
     """`event` without the secrets that a customer typed: they are gone before anything is kept, and the event says what kinds they were."""
     match event:
+        case MessageEdited(text=text):
+            # What it is about is for the desk itself to look up.
+            text, kinds = secrets.mask(text)
+            return replace(event, text=text, masked=kinds, original=None)
+        case MessageDeleted():
+            return replace(event, original=None)
         case MessageReceived(text=text, files=files):
             text, kinds = secrets.mask(text)
             noted = [(file, *secrets.mask(file.note)) for file in files]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conversations.events import TicketChanged, TicketReplied
     from conversations.model import Attachment, OwnTicket
     from storage.engines import Database
-    from storage.rows import NewChange, Ticket
+    from storage.rows import NewChange, NewEntry, Ticket
 
 T = TypeVar("T")
 
@@ -100,11 +100,11 @@ def show_ticket(number: str) -> None:
             click.echo(f"  {name}: {shown(answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False))}")
     for line in _files(ticket.files):
         click.echo(line)
-    click.echo(f"\n{shown(ticket.text)}\n")
+    click.echo(f"\n{shown(ticket.text)}{_mark(ticket)}\n")
     happened: list[tuple[int, int, list[str]]] = []
     for entry in history.entries:
         who = f"{entry.name or entry.author} ({entry.author})" if entry.author == "team" else f"{entry.name or 'customer'}"
-        lines = [f"{time_shown(entry.at)}  {shown(who)} wrote:", *(f"    {line}" for line in shown(entry.text).splitlines())]
+        lines = [f"{time_shown(entry.at)}  {shown(who)} wrote:{_mark(entry)}", *(f"    {line}" for line in shown(entry.text).splitlines())]
         lines += _files(entry.files)
         happened.append((entry.at, entry.id, lines))
     happened += [(change.at, change.id, [f"{time_shown(change.at)}  {_change(change)}"]) for change in history.changes]
@@ -281,6 +281,12 @@ def _proof(ticket: Ticket) -> str:
         return "none: check who it is before anything is told or done about an account"
     how = "a code mailed to the registered address" if ticket.proof == "code" else "signed in on the page of the chat"
     return f"{ticket.proof}: {how}, {max(0, ticket.created_at - ticket.proved_at) // 60_000} min before"
+
+
+def _mark(what: Ticket | NewEntry) -> str:
+    """What the customer has done to their own words since."""
+    edited = f" [edited by the customer {time_shown(what.edited_at)}]" if what.edited_at else ""
+    return edited + (f" [deleted by the customer {time_shown(what.deleted_at)}]" if what.deleted_at else "")
 
 
 def _change(change: NewChange) -> str:

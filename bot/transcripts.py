@@ -8,6 +8,7 @@ A transcript is a Markdown file. Lines before the first `>` are for people, but 
     > (opens the chat)    (says nothing)    (presses KEY)    (after 15 minutes)    (identified as SUBJECT NAME EMAIL)
     > (at 2026-11-22 14:30 +0100)    (sends photo.png)
     > (fills in NAME = VALUE; NAME = VALUE)    the native form, as it was drawn last; with `and sends` instead of `in`, to its end
+    > (edits OLD into NEW)    (deletes OLD)    a message of their own, by its words
     > (Eva of the team writes TEXT)    (the team makes it STATE)    to the newest ticket
     > (a code is sent)    (the code is wrong, 2 left)    (the code has expired)    (too many codes)    (proven as NAME)    what came of it
     a line of the reply, in order; `…` stands for any text
@@ -26,6 +27,7 @@ from typing import NamedTuple
 import msgspec
 
 from adapters.text import PLAIN
+from bot.kept import Kept
 from conversations.effects import CancelTimer, Effect, Recognise, Say, SendCode, SetTimer
 from conversations.engine import decide
 from conversations.events import (
@@ -35,6 +37,8 @@ from conversations.events import (
     CustomerIdentified,
     Event,
     FormAnswered,
+    MessageDeleted,
+    MessageEdited,
     MessageReceived,
     ProofFailed,
     ProofGiven,
@@ -75,13 +79,16 @@ class Player:
         self.timers: dict[str, int] = {}
         self.sheet: Sheet | None = None
         self.email = ""
+        self.kept = Kept()
 
     def play(self, said: str) -> list[str]:
         """What the desk does when `said` happens: lines of text, `[choices]` and `{effects}`."""
         lines: list[str] = []
         for event in self.events(said):
             self.seq += 1
-            decision = decide(self.state, msgspec.structs.replace(event, seq=self.seq, at=self.now), self.knowledge)
+            event = msgspec.structs.replace(event, seq=self.seq, at=self.now)
+            decision = decide(self.state, event, self.knowledge)
+            self.kept.apply(event, decision.effects)
             # What a restart would load is what the next turn gets.
             self.state = msgspec.json.decode(msgspec.json.encode(decision.state), type=State)
             for effect in decision.effects:
@@ -146,6 +153,12 @@ class Player:
             return [TicketReplied(ticket=self.state.tickets[-1], text=found[2], name=found[1] or "", place="cli")]
         if self.state.tickets and (found := re.fullmatch(r"\(the team makes it (\w+)\)", said)):
             return [TicketChanged(ticket=self.state.tickets[-1], state=found[1], place="cli")]
+        if found := re.fullmatch(r"\(edits (.+) into (.+)\)", said):
+            seq = self.kept.saying(found[1])
+            return [MessageEdited(of=str(seq), text=found[2], original=self.kept.original(seq, self.state))]
+        if found := re.fullmatch(r"\(deletes (.+)\)", said):
+            seq = self.kept.saying(found[1])
+            return [MessageDeleted(of=str(seq), original=self.kept.original(seq, self.state))]
         if said == "(opens the chat)":
             return [Started(locale=self.locale)]
         return [MessageReceived(text="" if said == "(says nothing)" else said, locale=self.locale)]

@@ -11,17 +11,17 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from bot import states
+from bot import originals, states
 from bot.clock import Clock, Ids
 from bot.codes import Codes
 from bot.effects import Effects
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations.engine import Decision
-from conversations.events import Event, decoder
+from conversations.events import Event, MessageDeleted, MessageEdited, Original, decoder, mirrors
 from conversations.knowledge import Knowledge
 from conversations.model import State
-from storage import proofs, turns
+from storage import mirror, proofs, turns
 from storage.engines import Connection, Database, Unavailable
 from storage.rows import Claim, NewCode, Turn
 
@@ -195,7 +195,7 @@ class Worker:
         knowledge = self._knowledge()
         for count, claim in enumerate(claims, 1):
             try:
-                decided.append(self._decide_one(claim, knowledge))
+                decided.append(self._decide_one(claim, knowledge, await self._original(claim)))
             except Exception as error:
                 self._report(claim, error)
                 failures.append(Failure(claim, type(error).__name__))
@@ -206,12 +206,30 @@ class Worker:
                     await self._renew(claims, claimed_at)
         return decided, failures
 
-    def _decide_one(self, claim: Claim, knowledge: Knowledge) -> Decided:
-        """All pending events of one conversation, in order, as one turn. Raises whatever makes the conversation fail."""
+    async def _original(self, claim: Claim) -> Original | None:
+        """What the first event is about, if it is about an earlier one. While the claim lasts nobody else changes it."""
+        if not claim.events or not mirrors(claim.events[0].payload):
+            return None
+        try:
+            about = decoder.decode(claim.events[0].payload)
+        except msgspec.DecodeError:
+            return None
+        if not isinstance(about, MessageEdited | MessageDeleted):
+            return None
+        return originals.read(await self._database.read(partial(mirror.find, place=claim[:2], key=about.of)))
+
+    def _decide_one(self, claim: Claim, knowledge: Knowledge, original: Original | None = None) -> Decided:
+        """All pending events of one conversation, in order, as one turn. Raises whatever makes the conversation fail.
+
+        An event about an earlier one is decided as the first of its turn only: what it is about must have been committed to be found.
+        """
         state, version = states.load(claim.state), claim.version
         effects = Effects(claim, knowledge, self._mail_account, self._codes, self._ids)
         done: list[tuple[int, int]] = []
         for pending in claim.events:
+            if done and mirrors(pending.payload):
+                self.hint.ring()
+                break
             version += 1
             try:
                 event = decoder.decode(pending.payload)
@@ -222,6 +240,8 @@ class Worker:
                 done.append((pending.id, version))
                 continue
             event = replace(event, seq=pending.id, at=pending.received_at)
+            if isinstance(event, MessageEdited | MessageDeleted):
+                event = replace(event, original=original)
             try:
                 decision = self._decide(state, event, knowledge)
             except Exception as error:
@@ -250,6 +270,7 @@ class Worker:
             tuple(effects.ratings),
             tuple(effects.proofs),
             tuple(effects.redactions),
+            tuple(effects.mirrored),
         )
         received = tuple(pending.received_at for pending in claim.events[: len(done)])
         return Decided(turn, tuple(effects.outcomes), received, tuple(effects.unmailed))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from conversations.events import MessageReceived
 from conversations.model import Attachment, Message
 
 
@@ -108,6 +109,40 @@ class AddToTicket(Struct, frozen=True, tag="add_to_ticket"):
     files: tuple[Attachment, ...] = ()
 
 
+class KeepMessage(Struct, frozen=True, tag="keep_message"):
+    """Keep `message` in the place of the one that came with event `seq`. Of the event that says so, keep the words no longer."""
+
+    seq: int
+    message: MessageReceived
+
+
+class MirrorEntry(Struct, frozen=True, tag="mirror_entry"):
+    """What was written to a ticket with event `seq` is now what `message` says."""
+
+    key: str
+    seq: int
+    message: MessageReceived
+
+
+class MirrorTicket(Struct, frozen=True, tag="mirror_ticket"):
+    """The words a ticket was opened with are now these. Its number, state, department, priority and promise stay."""
+
+    key: str
+    title: str
+    text: str
+    answers: dict[str, Any]
+    files: tuple[Attachment, ...]
+    edited_at: int = 0
+    deleted_at: int = 0
+
+
+class MirrorRequest(Struct, frozen=True, tag="mirror_request"):
+    """In the conversation's requests `new` stands in the place of `old`, where that is whole lines."""
+
+    old: str
+    new: str
+
+
 class RateTicket(Struct, frozen=True, tag="rate_ticket"):
     """How satisfied the customer was, 1 to 5. The last word counts."""
 
@@ -161,6 +196,10 @@ Effect = (
     | OpenTicket
     | ChangeTicket
     | AddToTicket
+    | KeepMessage
+    | MirrorEntry
+    | MirrorTicket
+    | MirrorRequest
     | RateTicket
     | SendCode
     | CheckCode

@@ -17,6 +17,8 @@ from conversations.events import (
     CustomerIdentified,
     Event,
     FormAnswered,
+    MessageDeleted,
+    MessageEdited,
     MessageReceived,
     ProofEnded,
     ProofFailed,
@@ -28,7 +30,9 @@ from conversations.events import (
     TicketReplied,
     TimerFired,
 )
-from conversations.flows import answer, contact, copies, form, menu, my_tickets, proof, services, ticket
+from conversations.flows import answer, contact, copies, form, menu, mirror, my_tickets, proof, services, ticket
+from conversations.flows.hidden import masked, warn
+from conversations.flows.menu import hint_language
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, Filling, Offer, Proving, State
 from conversations.texts import fold as fold
@@ -47,6 +51,7 @@ DECLARED: Mapping[str, frozenset[str]] = {
     **secrets.PHRASES,
     **ticket.PHRASES,
     **my_tickets.PHRASES,
+    **mirror.PHRASES,
     **copies.PHRASES,
     **proof.PHRASES,
     **services.PHRASES,
@@ -175,6 +180,8 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     turn = Turn(state, event, knowledge, GUIDES)
     form.refresh(turn)
     proof.refresh(turn)
+    if turn.state.said and not isinstance(event, MessageEdited | MessageDeleted | CodeSent | ProofFailed):
+        turn.remember(said=0)
     match event:
         case Started():
             hint_language(turn, event.locale)
@@ -192,6 +199,14 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
                     hear(turn, text)
             elif not event.files:
                 hear(turn, text)
+        case MessageEdited(original=original):
+            if original is not None and mirror.counts(event):
+                text = masked(turn, event.text, event.masked)
+                if mirror.edit(turn, event, original, text):
+                    hear(turn, text)
+                mirror.keep(turn, event, original, text)
+        case MessageDeleted():
+            mirror.delete(turn, event)
         case FormAnswered():
             hint_language(turn, event.locale)
             warn(turn, event.masked)
@@ -234,26 +249,6 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     return Decision(turn.state, tuple(turn.effects))
 
 
-def masked(turn: Turn, text: str, before: tuple[str, ...] = ()) -> str:
-    """`text` without the secrets in it; the customer is told why, and what to do now, also of those hidden `before`."""
-    text, kinds = secrets.mask(text)
-    warn(turn, tuple(dict.fromkeys((*before, *kinds))))
-    return text
-
-
-def warn(turn: Turn, kinds: tuple[str, ...]) -> None:
-    for phrase in ("secret." + kind for kind in kinds):
-        if phrase in secrets.PHRASES:
-            turn.say(turn.knowledge.texts.doc(phrase, turn.locale))
-
-
-def hint_language(turn: Turn, hint: str) -> None:
-    """Until something better is known, speak the language the platform believes the customer has."""
-    if not turn.state.locale:
-        locale = hint.replace("_", "-").split("-")[0].lower()
-        turn.remember(locale=locale if locale in turn.knowledge.desk.locales else turn.knowledge.desk.default_locale)
-
-
 def hear(turn: Turn, text: str) -> None:
     """Something was written: an answer to what was just asked, or else a question."""
     # What is pasted into a form (logs, names) tells nothing of who pasted it.
@@ -267,6 +262,8 @@ def hear(turn: Turn, text: str) -> None:
         act(turn, offer, turn.state.prompts[-1].about)
         return
     frame = turn.frame
+    if not isinstance(frame, Filling):
+        turn.remember(said=turn.words_of)
     if isinstance(frame, Proving) and proof.hear(turn, frame, text):
         return
     if isinstance(frame, Filling):

@@ -30,12 +30,58 @@ class MessageReceived(Happened, frozen=True, tag="message"):
     """A customer wrote something, or sent files, or both. `locale` is the platform's hint.
 
     `text` is as it was written, but for the secrets in it: the intake has hidden those, and says in `masked` what kinds they were.
+    `edited`, `deleted`: when the customer changed it since, or took it back (epoch ms); of what was deleted, nothing is left.
     """
 
     text: str
     locale: str = ""
     files: tuple[Attachment, ...] = ()
     masked: tuple[str, ...] = ()
+    edited: int = 0
+    deleted: int = 0
+
+
+class Opened(Struct, frozen=True):
+    """A ticket of the conversation as it is kept, with the answers of its form: to see which of its words came from a message."""
+
+    ticket: OwnTicket
+    text: str
+    answers: dict[str, Any]
+    files: tuple[Attachment, ...] = ()
+    edited_at: int = 0
+    deleted_at: int = 0
+
+
+class Original(Struct, frozen=True):
+    """A message that was changed or deleted, as the desk has kept it: the number of its event, and the keys of the tickets that it was
+    written to. `tickets` are all that were opened in the conversation.
+    """
+
+    seq: int
+    message: MessageReceived
+    entries: tuple[str, ...] = ()
+    tickets: tuple[Opened, ...] = ()
+
+
+class MessageEdited(Happened, frozen=True, tag="edited"):
+    """A customer changed a message of theirs. `of` is the key that its Inbound had; `text` is the whole new text; `made` when it was
+    changed, by the platform's clock (epoch ms; 0 when that is not told), so that changes that come in disorder end in the newest.
+
+    `masked` as in MessageReceived. `original` is looked up before it is decided; None: the message never came to this conversation.
+    """
+
+    of: str
+    text: str
+    made: int = 0
+    masked: tuple[str, ...] = ()
+    original: Original | None = None
+
+
+class MessageDeleted(Happened, frozen=True, tag="deleted"):
+    """A customer deleted a message of theirs. `of` and `original` as in MessageEdited."""
+
+    of: str
+    original: Original | None = None
 
 
 class ChoicePressed(Happened, frozen=True, tag="choice"):
@@ -177,6 +223,8 @@ class TimerFired(Happened, frozen=True, tag="timer"):
 Event = (
     Started
     | MessageReceived
+    | MessageEdited
+    | MessageDeleted
     | ChoicePressed
     | CommandGiven
     | FormAnswered
@@ -195,8 +243,15 @@ Event = (
 OURS = (TicketReplied, TicketChanged, CodeSent, ProofGiven, ProofFailed, ProofEnded, TimerFired)
 """What only the desk itself may say happened: none of it comes from a platform."""
 
+_MIRRORED = ('{"type":"edited"', '{"type":"deleted"')
+
 encoder = msgspec.json.Encoder()
 decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+
+
+def mirrors(payload: str) -> bool:
+    """Whether a stored event is about an earlier one, which is to be looked up before it is decided; told without reading it whole."""
+    return payload.startswith(_MIRRORED)
 
 
 class Inbound(Struct, frozen=True):

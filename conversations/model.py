@@ -229,6 +229,7 @@ class Filling(Struct, frozen=True, omit_defaults=True, tag="filling"):
     `key` is the draft's own for ever, and what it becomes when it is sent; `number` is what people will call that. `answers` are by field
     name (see conversations.forms), of the form's `version`. `asking`: the field `focus`, the review of all of them, which to change, or
     whether to give up. `held`: what was typed at the focus and taken for something else. `at`: when it was last touched (epoch ms).
+    `typed`: the fields that were answered by a message, with the number of its event.
     """
 
     form: str
@@ -240,6 +241,7 @@ class Filling(Struct, frozen=True, omit_defaults=True, tag="filling"):
     asking: Literal["field", "review", "change", "cancel"] = "field"
     held: str = ""
     at: int = 0
+    typed: dict[str, int] = {}
 
 
 class Replying(Struct, frozen=True, omit_defaults=True, tag="replying"):
@@ -316,7 +318,8 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     `asked_at` is when the question was put (epoch ms). `request` and `number` are of the last recorded request, `ticket` and
     `ticket_number` of the last ticket opened. `draft` is a form that was put aside. `files` came outside any form. `tickets` are those not
     closed and the last that were, oldest first. `name` and `email` are
-    proven, never merely typed; `proof` is what account matters need, and gone when it counts no longer.
+    proven, never merely typed; `proof` is what account matters need, and gone when it counts no longer. `said` is the number of the event
+    with the newest words that were put to the desk and no form; 0 when anything has happened since that they are no answer to.
     """
 
     schema: int = SCHEMA
@@ -340,3 +343,4 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     name: str = ""
     email: str = ""
     proof: Proof | None = None
+    said: int = 0

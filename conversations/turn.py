@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from conversations.effects import Effect, Say
-from conversations.events import Event
+from conversations.events import Event, MessageReceived
 from conversations.forms import Form
 from conversations.knowledge import Knowledge
 from conversations.model import Attachment, Choice, Doc, Filling, Frame, Idle, Message, Offer, Prompt, Sheet, State
@@ -30,6 +30,8 @@ class Turn:
         self.guides = guides
         self.effects: list[Effect] = []
         self.spoke = self.asked = False
+        # The number of the event whose words are being read: a message's own, or that of the message which was changed.
+        self.words_of = event.seq if isinstance(event, MessageReceived) else 0
 
     @property
     def locale(self) -> str:

@@ -116,7 +116,9 @@ class NewChange(NamedTuple):
 
 
 class NewEntry(NamedTuple):
-    """Something written to a ticket after it was opened. `author` is customer or team; `files` is JSON."""
+    """Something written to a ticket after it was opened. `author` is customer or team; `files` is JSON. The customer may have changed it
+    since, or deleted it: then nothing of it is left.
+    """
 
     ticket: str
     id: int
@@ -125,11 +127,43 @@ class NewEntry(NamedTuple):
     text: str
     files: str
     at: int
+    edited_at: int | None = None
+    deleted_at: int | None = None
 
 
 class NewRating(NamedTuple):
     ticket: str
     rating: int
+
+
+class EntryMirror(NamedTuple):
+    """What stands in a ticket in the place of what was written to it with event `id`. `files` is JSON."""
+
+    ticket: str
+    id: int
+    text: str
+    files: str
+    edited_at: int | None
+    deleted_at: int | None
+
+
+class TicketMirror(NamedTuple):
+    """The customer's own words in a ticket, as they are now. `answers` and `files` are JSON."""
+
+    key: str
+    title: str
+    text: str
+    answers: str
+    files: str
+    edited_at: int | None
+    deleted_at: int | None
+
+
+class RequestMirror(NamedTuple):
+    """What stands in requests in the place of `old`, where that is one or more whole lines."""
+
+    old: str
+    new: str
 
 
 class NewCode(NamedTuple):
@@ -188,6 +222,7 @@ class Turn(NamedTuple):
     ratings: tuple[NewRating, ...] = ()
     proofs: tuple[NewCode | CodeCheck | Voucher, ...] = ()
     redactions: tuple[tuple[int, str], ...] = ()
+    mirrored: tuple[EntryMirror | TicketMirror | RequestMirror, ...] = ()
 
 
 class Due(NamedTuple):
@@ -296,6 +331,8 @@ class Ticket(NamedTuple):
     proof: str
     proved_at: int | None
     account: str
+    edited_at: int | None
+    deleted_at: int | None
 
 
 class Account(NamedTuple):

@@ -209,6 +209,8 @@ ticket = Table(
     Column("proof", Text, nullable=False, server_default=text("''")),  # by what it was proven whose it is: code, token, or not at all
     Column("proved_at", Int),
     Column("account", Text, nullable=False, server_default=text("''")),  # its number, when that was proven
+    Column("edited_at", Int),  # when the customer changed a message that its words came from
+    Column("deleted_at", Int),  # when they deleted one
     PrimaryKeyConstraint("shard", "conversation", "key"),
     # Not unique: a number is 40 bits of a hash, and a ticket must never be lost for one that is like it.
     Index("ticket_number", "number"),
@@ -246,6 +248,8 @@ ticket_entry = Table(
     Column("text", Text, nullable=False),
     Column("files", Text, nullable=False),
     Column("at", Int, nullable=False),
+    Column("edited_at", Int),
+    Column("deleted_at", Int),
     PrimaryKeyConstraint("shard", "conversation", "ticket", "id"),
     **WIDE,
 )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from storage import proofs, statements
+from storage import mirror, proofs, statements
 from storage.rows import Claim, NewEvent, PendingEvent, StoredEvent, Turn
 from storage.schema import shard_of
 from storage.statements import DUE, EVENTS_PER_CLAIM, PARK_AFTER, rows
@@ -169,6 +169,8 @@ def _apply(conn: Connection, st: statements.Statements, turns: Sequence[Turn], n
         _amend(conn, st, turns)
     if any(turn.tickets or turn.changes or turn.entries or turn.ratings for turn in turns):
         _follow(conn, st, turns, now)
+    if any(turn.mirrored for turn in turns):
+        mirror.follow(conn, turns)
     if any(turn.proofs for turn in turns):
         proofs.follow(conn, turns, now)
 

@@ -12,7 +12,7 @@ from adapters.discord import decode as received
 from adapters.discord import encode as drawn
 from adapters.discord.answers import Answers
 from adapters.discord.commands import sync
-from adapters.discord.decode import Interaction, Said
+from adapters.discord.decode import Changed, Content, Interaction, Removed, Said
 from adapters.discord.encode import NO_MENTIONS, Call
 from adapters.discord.files import Files, Taken
 from adapters.discord.link import Link, nonce_of
@@ -131,6 +131,8 @@ class Discord:
         content = received.read(raw)
         if content is None or (isinstance(content, Said) and not received.concerns(content, self.account)):
             return
+        if isinstance(content, Changed | Removed) and not received.mirrored(content, self.account):
+            return
         if isinstance(content, Interaction) and (content.opens or content.owner not in ("", content.actor)):
             # Nothing happened yet: a form is looked at, or somebody pressed what is not theirs.
             self._begin(self._show(content))
@@ -151,7 +153,7 @@ class Discord:
         assert self._tasks is not None  # noqa: S101 - `_take` has looked
         return self._tasks.create_task(work)
 
-    async def _in_turn(self, strand: str, raw: dict[str, Any], content: Said | Interaction, earlier: asyncio.Task[None] | None) -> None:
+    async def _in_turn(self, strand: str, raw: dict[str, Any], content: Content, earlier: asyncio.Task[None] | None) -> None:
         """After what came before it in its conversation, and after what was missed of that."""
         if self._session is not None:
             await asyncio.wait((self._session,))
@@ -160,9 +162,13 @@ class Discord:
             await asyncio.wait(before)
         await self._taken(raw, content)
 
-    async def _taken(self, raw: dict[str, Any], content: Said | Interaction) -> None:
+    async def _taken(self, raw: dict[str, Any], content: Content) -> None:
         try:
-            await self._receive(raw, content)
+            if isinstance(content, Changed | Removed):
+                if (inbound := self.decode(raw)) is not None:
+                    await self._store(inbound)
+            else:
+                await self._receive(raw, content)
         except Exception as error:
             # It would come again with every new session, and end that too.
             _LOG.error("an event was set aside", extra={"event_id": content.id, "error": type(error).__name__})
@@ -286,5 +292,11 @@ class Discord:
                 return
 
 
-def _actor(content: Said | Interaction) -> str:
-    return content.author.id if isinstance(content, Said) else content.actor
+def _actor(content: Content) -> str:
+    match content:
+        case Interaction():
+            return content.actor
+        case Said() | Changed():
+            return content.author.id
+        case Removed():
+            return ""

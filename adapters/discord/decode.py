@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -15,7 +16,7 @@ from msgspec import Meta, Struct
 
 from adapters.discord.words import COMMANDS
 from adapters.text import sendable
-from conversations.events import ChoicePressed, CommandGiven, Event, FormAnswered, Inbound, MessageReceived
+from conversations.events import ChoicePressed, CommandGiven, Event, FormAnswered, Inbound, MessageDeleted, MessageEdited, MessageReceived
 from conversations.model import Address, Attachment
 
 PLATFORM: Final = "discord"
@@ -67,6 +68,27 @@ class Said(Struct, frozen=True):
     mentions: tuple[User, ...] = ()
     attachments: tuple[File, ...] = ()
     referenced_message: Reply | None = None
+
+
+class Changed(Struct, frozen=True):
+    """A message that was changed (MESSAGE_UPDATE). When only a preview of its links is drawn, it says no (new) time of a change."""
+
+    id: Id
+    channel_id: Id
+    author: User
+    content: str
+    edited_timestamp: str
+    type: int = 0
+    guild_id: Id | None = None
+    webhook_id: Id | None = None
+
+
+class Removed(Struct, frozen=True):
+    """A message that was deleted (MESSAGE_DELETE): nobody says whose it was."""
+
+    id: Id
+    channel_id: Id
+    guild_id: Id | None = None
 
 
 class Member(Struct, frozen=True):
@@ -145,13 +167,16 @@ class Interaction(Struct, frozen=True):
 
 
 class _Dispatch(Struct, frozen=True):
-    t: Literal["MESSAGE_CREATE", "INTERACTION_CREATE"]
+    t: Literal["MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "INTERACTION_CREATE"]
     d: dict[str, Any]
     kept: dict[str, Attachment] = {}
     dm: Id | None = None
 
 
-def read(raw: Any) -> Said | Interaction | None:
+Content = Said | Changed | Removed | Interaction
+
+
+def read(raw: Any) -> Content | None:
     """What the payload is, as far as it is Discord's; None for any other."""
     dispatch = _told(raw)
     return None if dispatch is None else _content(dispatch)
@@ -160,7 +185,8 @@ def read(raw: Any) -> Said | Interaction | None:
 def event_of(raw: Any, me: str) -> Inbound | None:
     """The event in a payload; `me` is the bot's own id. Keys come from Discord's ids, so a redelivery is the same event.
 
-    They begin with `m` for messages and `i` for interactions, and are of one length, so that the greatest is the newest.
+    They begin with `m` for messages and `i` for interactions, and are of one length, so that the greatest is the newest; with `e` for
+    changes and `d` for deletions, which tell nothing of how far a channel was read.
     """
     dispatch = _told(raw)
     content = None if dispatch is None else _content(dispatch)
@@ -170,6 +196,10 @@ def event_of(raw: Any, me: str) -> Inbound | None:
         event = _message(content, me, dispatch.kept)
         address = place_of(content, me)
         key = message_key(content.id)
+    elif isinstance(content, Changed | Removed):
+        event = _amendment(content, me)
+        address = place_of(content, me)
+        key = "d" + content.id.zfill(20) if isinstance(content, Removed) else f"e{content.id.zfill(20)}.{_ms(content.edited_timestamp)}"
     else:
         event = _interaction(content, dispatch.kept)
         address = place_of(content, me, dispatch.dm or "")
@@ -177,13 +207,15 @@ def event_of(raw: Any, me: str) -> Inbound | None:
     return None if event is None or address is None else Inbound(address, key, event)
 
 
-def place_of(content: Said | Interaction, me: str, dm: str = "") -> Address | None:
+def place_of(content: Content, me: str, dm: str = "") -> Address | None:
     """Where it is answered. In a server each person has a conversation of their own: two may ask in one channel.
 
     A command given in a server is answered in private (`dm`), where a ticket belongs. None when that is not known.
     """
     if content.guild_id is None:
         return Address(PLATFORM, me, content.channel_id)
+    if isinstance(content, Changed | Removed):
+        return None
     if isinstance(content, Said):
         return Address(PLATFORM, me, content.channel_id, content.author.id)
     if content.is_command:
@@ -202,6 +234,18 @@ def files_of(content: Said | Interaction) -> Sequence[File]:
     return tuple(content.data.resolved.attachments.values()) if content.data.resolved else ()
 
 
+def mirrored(content: Changed | Removed, me: str) -> bool:
+    """Whether it changes anything here: in private, and when it tells who it was, a person's. In a server a deletion names nobody, and the
+    text of a change comes only while it names the bot; so there nothing is followed.
+    """
+    if content.guild_id is not None:
+        return False
+    if isinstance(content, Removed):
+        return True
+    mine = content.author.bot or content.author.id == me or content.webhook_id is not None
+    return not mine and content.type in _TYPED and _ms(content.edited_timestamp) > 0
+
+
 def concerns(content: Said, me: str) -> bool:
     """Whether a message is for the desk: a person's, in private, or in a server when it names the bot or answers it."""
     if content.author.bot or content.author.id == me or content.webhook_id is not None or content.type not in _TYPED:
@@ -218,11 +262,17 @@ def _told(raw: Any) -> _Dispatch | None:
         return None
 
 
-def _content(dispatch: _Dispatch) -> Said | Interaction | None:
+_KINDS: Final[Mapping[str, type[Content]]] = {
+    "MESSAGE_CREATE": Said,
+    "MESSAGE_UPDATE": Changed,
+    "MESSAGE_DELETE": Removed,
+    "INTERACTION_CREATE": Interaction,
+}
+
+
+def _content(dispatch: _Dispatch) -> Content | None:
     try:
-        if dispatch.t == "MESSAGE_CREATE":
-            return msgspec.convert(dispatch.d, Said)
-        return msgspec.convert(dispatch.d, Interaction)
+        return msgspec.convert(dispatch.d, _KINDS[dispatch.t])
     except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
         return None
 
@@ -239,6 +289,24 @@ def _message(said: Said, me: str, kept: Mapping[str, Attachment]) -> Event | Non
         return MessageReceived(text=text, files=files)
     # Called by name and nothing else. A file that was not taken has been spoken of already.
     return CommandGiven(name="start") if said.guild_id is not None and not said.attachments else None
+
+
+def _amendment(content: Changed | Removed, me: str) -> Event | None:
+    if not mirrored(content, me):
+        return None
+    of = message_key(content.id)
+    if isinstance(content, Removed):
+        return MessageDeleted(of=of)
+    return MessageEdited(of=of, text=sendable(content.content).strip(), made=_ms(content.edited_timestamp))
+
+
+def _ms(timestamp: str) -> int:
+    """An ISO 8601 time in epoch ms; 0 for anything else."""
+    try:
+        at = datetime.fromisoformat(timestamp)
+        return max(0, round(at.timestamp() * 1000)) if at.tzinfo else 0
+    except (ValueError, OverflowError, OSError):
+        return 0
 
 
 def _interaction(given: Interaction, kept: Mapping[str, Attachment]) -> Event | None:

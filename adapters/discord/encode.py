@@ -35,6 +35,8 @@ CAPABILITIES: Final = Capabilities(
     # Nobody publishes the first: five in five seconds is what the headers of a channel say. The second is documented as 50 a second.
     chat_rate=Rate(2, 1_250),
     account_rate=Rate(5, 22),
+    edits=True,
+    deletions=True,
 )
 
 _ROW, _BUTTON, _SELECT, _TEXT_INPUT, _LABELLED, _UPLOAD, _RADIO = 1, 2, 3, 4, 18, 19, 21

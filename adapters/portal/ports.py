@@ -68,7 +68,8 @@ class Listed(Struct, frozen=True):
 class Step(Struct, frozen=True):
     """Something that happened to a ticket: a text was written, or (with `state`, in words) it came to another state.
 
-    `name` is who of the team wrote, where they gave one. `pending`: it is stored, and will be added in a moment.
+    `name` is who of the team wrote, where they gave one. `pending`: it is stored, and will be added in a moment. `edited_at`, `deleted_at`:
+    when the customer changed it since, or took it back; 0 when they did not.
     """
 
     at: int
@@ -78,12 +79,15 @@ class Step(Struct, frozen=True):
     files: tuple[Attachment, ...] = ()
     state: str = ""
     pending: bool = False
+    edited_at: int = 0
+    deleted_at: int = 0
 
 
 class Shown(Struct, frozen=True):
     """A whole ticket. `fields` are label and answer in words; `ways` what its customer may do now; `rating` 0 when there is none.
 
-    `seen` and `address` are what an event about it needs: the ticket as it is shown, and the conversation it belongs to.
+    `seen` and `address` are what an event about it needs: the ticket as it is shown, and the conversation it belongs to. `edited_at` and
+    `deleted_at` as in a Step, of the words it was opened with.
     """
 
     listed: Listed
@@ -95,6 +99,8 @@ class Shown(Struct, frozen=True):
     ways: frozenset[str]
     seen: OwnTicket
     address: str
+    edited_at: int = 0
+    deleted_at: int = 0
 
 
 class Own(Struct, frozen=True):

@@ -96,6 +96,8 @@ class CatchUp:
         for message in sorted(messages, key=lambda each: str(each.get("ts"))):
             if message.get("user") and not message.get("bot_id") and (body := event(message, address, self._bot)):
                 await self._take(body, refused)
+                if changed := edit(body):
+                    await self._take(changed, refused)
 
     async def _since(self, address: Address, oldest: float) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -125,6 +127,18 @@ class CatchUp:
                     raise
                 await asyncio.sleep(failure.after if failure.after is not None else attempt)
         raise Failure("unreadable")
+
+
+def edit(body: dict[str, Any]) -> dict[str, Any] | None:
+    """The change of a message that was read back and carries the mark of one. The message itself may have been stored before it: then
+    this is news; else it says the same again.
+    """
+    message = body["event"]
+    edited = message.get("edited")
+    if not isinstance(edited, dict) or message["type"] != "message":
+        return None
+    told = {"type": "message", "subtype": "message_changed", "channel": message["channel"], "channel_type": "im", "ts": edited.get("ts")}
+    return {**body, "event": {**told, "message": message}}
 
 
 def event(message: dict[str, Any], address: Address, bot: str) -> dict[str, Any] | None:

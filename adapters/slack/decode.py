@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -18,7 +18,17 @@ from msgspec.structs import replace
 from adapters.slack.incoming import text_of
 from adapters.slack.settings import ACCOUNT
 from adapters.text import sendable
-from conversations.events import ChoicePressed, CommandGiven, Event, FormAnswered, Inbound, MessageReceived, Started
+from conversations.events import (
+    ChoicePressed,
+    CommandGiven,
+    Event,
+    FormAnswered,
+    Inbound,
+    MessageDeleted,
+    MessageEdited,
+    MessageReceived,
+    Started,
+)
 from conversations.model import Address, Attachment
 
 NAME: Final = "slack"
@@ -27,7 +37,10 @@ CHOICE, PICK, SHEET, COMMAND, FORM = "choice", "pick", "sheet", "command", "shee
 
 COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets"})
 SUBTYPES: Final = frozenset({"", "file_share", "me_message", "thread_broadcast"})
-"""Kinds of message that a person writes. All others are Slack's own remarks, edits, or bots."""
+"""Kinds of message that a person writes. All others are Slack's own remarks, changes of earlier ones, or bots."""
+
+CHANGED, DELETED, TOMBSTONE = "message_changed", "message_deleted", "tombstone"
+"""Kinds of event about an earlier message. Of one that had replies a tombstone is left, which is told as a change."""
 
 FILES: Final = 10
 ANSWER_LIMIT: Final = 10_000
@@ -70,14 +83,6 @@ class Filled(NamedTuple):
             return None
         fits = (known.platform, known.account) == (NAME, ACCOUNT) and str(known) == filled.address and _FIELD.fullmatch(filled.form)
         return filled if fits and _KEY.fullmatch(filled.key) and 0 <= filled.version < _VERSIONS else None
-
-
-class Amendment(NamedTuple):
-    """A customer changed or deleted what they had said in our direct chat."""
-
-    chat: str
-    user: str
-    what: Literal["edited", "deleted"]
 
 
 # --- looking into JSON that may be anything ---
@@ -123,6 +128,8 @@ def user_of(raw: Any) -> str:
     payload = at(raw, "payload")
     return (
         matching(_ID, event_of(raw), "user")
+        or matching(_ID, event_of(raw), "previous_message", "user")
+        or matching(_ID, event_of(raw), "message", "user")
         or matching(_ID, payload_of(raw, "interactive"), "user", "id")
         or matching(_ID, payload if at(raw, "type") == "slash_commands" else None, "user_id")
     )
@@ -154,23 +161,6 @@ def files_of(raw: Any) -> list[dict[str, Any]]:
     return found[:FILES]
 
 
-def amendment_of(raw: Any) -> Amendment | None:
-    """Only a person's own doing: Slack also reports that it drew a preview, and what we change ourselves."""
-    event = event_of(raw)
-    chat, subtype = matching(_ID, event, "channel"), words(event, "subtype")
-    before = at(event, "previous_message")
-    if not chat.startswith("D") or subtype not in ("message_changed", "message_deleted"):
-        return None
-    author = before if subtype == "message_deleted" else at(event, "message")
-    user = matching(_ID, author, "user")
-    if not user or words(author, "bot_id") or user in bots_of(raw):
-        return None
-    if subtype == "message_deleted":
-        return Amendment(chat, user, "deleted")
-    same = words(before, "text") == words(author, "text")
-    return None if same or words(author, "subtype") == "tombstone" else Amendment(chat, user, "edited")
-
-
 def bots_of(raw: Any) -> frozenset[str]:
     """The user ids by which the app itself is spoken to."""
     given = at(raw, "payload", "authorizations")
@@ -183,7 +173,7 @@ def bots_of(raw: Any) -> frozenset[str]:
 def decode(raw: Any) -> Inbound | None:
     match at(raw, "type"):
         case "events_api":
-            return _said(raw)
+            return _amended(raw) if words(event_of(raw), "subtype") in (CHANGED, DELETED) else _said(raw)
         case "interactive":
             return _filled(raw) if submission_of(raw) is not None else _pressed(raw)
         case "slash_commands":
@@ -213,6 +203,33 @@ def _said(raw: Any) -> Inbound | None:
     heard = MessageReceived(text=text, locale=_locale(raw), files=files)
     # A bare mention is a hello.
     return inbound(chat, thread, f"m:{ts}", heard if text or files else Started(locale=_locale(raw)))
+
+
+def _amended(raw: Any) -> Inbound | None:
+    """A person changed or deleted what they said in our direct chat. Slack also reports, in the same way, that it drew a preview, and what
+    we change ourselves.
+    """
+    event = event_of(raw)
+    chat, when = matching(_ID, event, "channel"), matching(_TS, event, "ts")
+    before, after = at(event, "previous_message"), at(event, "message")
+    ts = matching(_TS, before, "ts") or matching(_TS, after, "ts")
+    user = user_of(raw)
+    written = before if isinstance(before, dict) else after
+    if not chat.startswith("D") or not (when and ts and user) or words(written, "bot_id") or user in bots_of(raw):
+        return None
+    if words(event, "subtype") == DELETED or words(after, "subtype") == TOMBSTONE:
+        return inbound(chat, "", f"d:{ts}", MessageDeleted(of=f"m:{ts}"))
+    if not isinstance(after, dict) or words(after, "subtype") not in SUBTYPES:
+        return None
+    text = text_of(after, bots_of(raw))
+    # Without what it was before, only Slack's own mark tells a change of words from a preview.
+    same = text == text_of(before, bots_of(raw)) if isinstance(before, dict) else at(after, "edited") is None
+    made = _ms(matching(_TS, after, "edited", "ts") or when)
+    return None if same else inbound(chat, "", f"e:{ts}:{when}", MessageEdited(of=f"m:{ts}", text=text, made=made))
+
+
+def _ms(ts: str) -> int:
+    return int(float(ts) * 1000) % 2**53
 
 
 def _pressed(raw: Any) -> Inbound | None:

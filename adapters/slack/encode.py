@@ -23,6 +23,8 @@ CAPABILITIES: Final = Capabilities(
     # chat.postMessage: about one a second in a channel, short bursts are taken; the workspace's own ceiling is not published.
     chat_rate=Rate(3, 1_000),
     account_rate=Rate(20, 200),
+    edits=True,
+    deletions=True,
 )
 IN_A_ROW: Final = 5
 """Buttons of one actions block: it takes 25, but more than this wrap."""

@@ -34,8 +34,6 @@ LOOK_UP_S: Final = 1.5
 LOCALES: Final = 5_000
 LOCALE_S: Final = 86_400.0
 FORGET_S: Final = 60.0
-REMARK_S: Final = 600.0
-"""Somebody who changes many messages is told once in a while that changes are not read."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,7 +67,6 @@ class Receiver:
         self._locales: Recent[tuple[str, float]] = Recent(LOCALES)
         self._chats: Recent[str] = Recent(LOCALES)
         self._told: Recent[bool] = Recent(LOCALES)
-        self._remarked: Recent[float] = Recent(LOCALES)
 
     async def receive(self, body: Any, live: bool = True) -> Answer:
         """`body` as Slack sends it, by whatever way. The same envelope that comes again meanwhile shares the answer of the first.
@@ -117,8 +114,6 @@ class Receiver:
             elif words(event, "type") == "app_home_opened":
                 if words(event, "tab") in ("home", ""):
                     self._begin(self._show_home(raw))
-            elif amendment := decoding.amendment_of(raw):
-                self._begin(self._remark(amendment))
             elif decoding.action_of(raw)[0] == decoding.SHEET:
                 await self._open_form(raw)
             elif expected(raw):
@@ -297,16 +292,6 @@ class Receiver:
             await self._web.call("views_publish", user_id=user, view=drawn)
         except Failure as failure:
             _log.info("slack.home_not_shown", reason=failure.error)
-
-    async def _remark(self, amendment: decoding.Amendment) -> None:
-        """The desk has read what was said and answered it. An honest word is better than a silence that looks like consent."""
-        now = asyncio.get_running_loop().time()
-        key = f"{amendment.chat}:{amendment.what}"
-        if now < self._remarked.get(key, 0.0):
-            return
-        self._remarked.put(key, now + REMARK_S)
-        address = Address(decoding.NAME, ACCOUNT, amendment.chat)
-        await self._sender.whisper(address, amendment.user, say(amendment.what, await self._locale(amendment.user)))
 
 
 def envelope(body: Any) -> dict[str, Any]:

@@ -14,8 +14,6 @@ Word = Literal[
     "too_late",
     "answered_in_dm",
     "again",
-    "edited",
-    "deleted",
     "home",
     "ask",
     "ticket",
@@ -51,14 +49,6 @@ _WORDS: Final[dict[Word, tuple[str, str]]] = {
     "again": (
         "Ahora mismo no puedo guardar tu respuesta. No se ha perdido: sigue en el formulario; envíalo otra vez en un momento.",
         "I cannot save your answer right now. It is not lost: it is still in the form; send it again in a moment.",
-    ),
-    "edited": (
-        "He visto que has cambiado un mensaje. Yo ya leí el primero: escribe la corrección en un mensaje nuevo, por favor.",
-        "I saw that you changed a message. I had already read the first one: please write the correction in a new message.",
-    ),
-    "deleted": (
-        "He visto que has borrado un mensaje. Yo ya lo había leído, y sigue en tu conversación con soporte.",
-        "I saw that you deleted a message. I had already read it, and it stays in your conversation with support.",
     ),
     "home": ("Soporte", "Support"),
     "ask": ("💬 Preguntar", "💬 Ask"),

@@ -11,14 +11,11 @@ from msgspec import Struct
 
 from adapters.telegram import wire, words
 from adapters.text import sendable
-from conversations.events import ChoicePressed, CommandGiven, Event, Inbound, MessageReceived, Started
+from conversations.events import ChoicePressed, CommandGiven, Event, Inbound, MessageEdited, MessageReceived, Started
 from conversations.model import Address, Attachment
 
 NAME: Final = "telegram"
 TEXT_LIMIT: Final = 16_384
-EDIT_S: Final = 120
-"""A message mended within so many seconds counts as said anew; one from long ago would be taken for the answer to another question."""
-
 UNREAD: Final = ("poll", "story", "game", "checklist", "paid_media", "invoice", "giveaway", "web_app_data", "live_photo")
 """Kinds of messages that somebody wrote and that cannot be read here."""
 
@@ -59,7 +56,7 @@ def read(raw: Any, me: Me) -> Inbound | None:
     if message is None or not heard(message, me):
         return None
     if update.message is None:
-        return _mended(message, me)
+        return _mended(message, update.update_id, me)
     files = attachments(message)
     return _inbound(message, f"m{message.message_id}", _event(message, files, me), me)
 
@@ -97,8 +94,6 @@ def unread(raw: Any, me: Me) -> str:
         return ""
     if (message := update.message) is not None and isinstance(raw, dict):
         return "unread" if message.chat.type == "private" and not raw["message"].keys().isdisjoint(UNREAD) else ""
-    if (message := update.edited_message) is not None and heard(message, me):
-        return "late_edit" if _late(message) and (message.text or message.caption) else ""
     return ""
 
 
@@ -205,15 +200,19 @@ def _mentions(message: wire.Message, me: Me) -> list[tuple[int, int]]:
     return found
 
 
-def _late(message: wire.Message) -> bool:
-    return message.edit_date - message.date > EDIT_S
+def _mended(message: wire.Message, update: int, me: Me) -> Inbound | None:
+    """A message that was changed; the server counts in seconds, so only the update tells two changes of one second apart.
 
-
-def _mended(message: wire.Message, me: Me) -> Inbound | None:
-    """A message that was changed at once counts as said again; its files were taken already."""
-    if _late(message) or not (message.text or message.caption):
+    A place that moves is told as a change too, again and again: that is no change of words.
+    """
+    if not (message.text or message.caption or attachments(message)):
         return None
-    return _inbound(message, f"e{message.message_id}.{message.edit_date}", _event(message, (), me), me)
+    text = _text(message, me)
+    # A command was obeyed, and is no message that could be found.
+    if _command(text) is not None and message.text:
+        return None
+    event = MessageEdited(of=f"m{message.message_id}", text=text, made=message.edit_date * 1000)
+    return _inbound(message, f"e{message.message_id}.{update}", event, me)
 
 
 def _album(parts: Any, me: Me) -> Inbound | None:

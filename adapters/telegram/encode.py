@@ -19,6 +19,8 @@ CAPABILITIES: Final = Capabilities(
     # (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this); a little less, so that no answer is a 429.
     chat_rate=Rate(burst=3, every_ms=1_000),
     account_rate=Rate(burst=5, every_ms=40),
+    # Deletions are not told to bots (https://core.telegram.org/bots/api#update has no such kind).
+    edits=True,
 )
 ENTITIES: Final = 100
 CALLBACK_BYTES: Final = 64

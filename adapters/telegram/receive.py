@@ -238,7 +238,7 @@ class Receive:
 
     async def _tell_about(self, raw: Any, why: str) -> None:
         update = decode.update_of(raw)
-        message = None if update is None else update.message or update.edited_message
+        message = None if update is None else update.message
         if message is not None and message.sender is not None and not message.sender.is_bot:
             locale = message.sender.language_code
             await self._tell(decode.address_of(message, self._me), words.sentence(why, locale))

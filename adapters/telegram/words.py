@@ -33,10 +33,6 @@ _SENTENCES: Mapping[str, tuple[str, str]] = {
         "I cannot read this kind of message. Please write what you want to say, or send a picture, a PDF or a text file.",
         "No puedo leer este tipo de mensaje. Escribe lo que quieras decir o envía una imagen, un PDF o un archivo de texto.",
     ),
-    "late_edit": (
-        "You have changed an older message, which I do not read again. Please write what is new as a message of its own.",
-        "Has cambiado un mensaje anterior, que no vuelvo a leer. Escribe lo nuevo en otro mensaje, por favor.",
-    ),
 }
 
 _KINDS: Mapping[str, tuple[str, str]] = {

@@ -41,7 +41,11 @@ class Lead(Asking):
     def take(self, partial: Mapping[str, Any], send: bool = False, merged: Merged | None = None) -> None:
         """Merge what came, by whatever way, and go on; what could not be taken is asked for again, and stays as it was."""
         merged = merged or self.merge(partial)
-        self.put(answers=merged.answers, held="")
+        before = self.filling.answers
+        typed = {name: seq for name, seq in self.filling.typed.items() if merged.answers.get(name) == before.get(name)}
+        if self.turn.words_of:
+            typed |= {name: self.turn.words_of for name in partial if name not in merged.wrong}
+        self.put(answers=merged.answers, held="", typed=typed)
         lead = self.noted(merged, partial)
         if merged.wrong:
             applying = [field.name for field, _ in self.form.outline(merged.answers)]
@@ -203,7 +207,8 @@ class Lead(Asking):
             kept = self.form.check(field.name, value, self.occasion, self.wording)
         except Wrong as wrong:
             return self.told(wrong)
-        self.put(answers={**self.filling.answers, field.name: kept})
+        typed = self.filling.typed | ({field.name: self.turn.words_of} if self.turn.words_of else {})
+        self.put(answers={**self.filling.answers, field.name: kept}, typed=typed)
         return self.turn.phrase("form.files_kept", n=len(kept))
 
 

@@ -70,3 +70,10 @@ def ways_out(turn: Turn, first: tuple[str, ...] = ()) -> tuple[Offer, ...]:
     """The ways to the team. Both are always there; a topic only says which comes first."""
     ways = dict.fromkeys((*(action for action in first if action in WAYS), *WAYS))
     return tuple(turn.offer(f"choice.{way}", way) for way in ways)
+
+
+def hint_language(turn: Turn, hint: str) -> None:
+    """Until something better is known, speak the language the platform believes the customer has."""
+    if not turn.state.locale:
+        locale = hint.replace("_", "-").split("-")[0].lower()
+        turn.remember(locale=locale if locale in turn.knowledge.desk.locales else turn.knowledge.desk.default_locale)

@@ -14,7 +14,8 @@ from conversations import ownership
 from conversations.assets import find_assets, read_assets
 from conversations.assets import remarks as asset_remarks
 from conversations.diagnostics import recognise
-from conversations.effects import CountOutcome, OpenTicket
+from conversations.effects import CountOutcome, MirrorTicket, OpenTicket
+from conversations.events import MessageReceived, Opened
 from conversations.flows import copies, my_tickets
 from conversations.forms import Ask, Condition, Form
 from conversations.identity import EMAIL, mailbox
@@ -35,6 +36,12 @@ TITLE_LIMIT = 80
 SERVICE_LIMIT = 120
 
 SERVICES_OFFERED = 10
+
+WORDS = ("service", "origin", "diagnostics", "details")
+"""The fields that hold what was typed, as it was typed."""
+
+TITLED = frozenset({"service", "details"})
+"""Those of them that a title may be made of."""
 
 PHRASES: Mapping[str, frozenset[str]] = {
     "email.unclear": frozenset({"typed"}),
@@ -272,6 +279,47 @@ def title(turn: Turn, answers: Mapping[str, Any]) -> str:
         first = re.split(r"(?<=[.!?])\s|\n", answers["details"].strip(), maxsplit=1)[0]
         begins = first if len(first) <= TITLE_LIMIT else first[: TITLE_LIMIT - 1].rstrip() + "…"
     return f"{begins} · {about}" if about and about not in begins else begins
+
+
+# --- what becomes of it when the messages it came from are changed ---
+
+
+def mirrored(turn: Turn, opened: Opened, before: MessageReceived, now: MessageReceived) -> MirrorTicket | None:
+    """The ticket with the words of a message as they are `now`, and without its files when it is deleted; None when it has none of them.
+
+    What was read from words (a choice, a time, an amount, an address) is no longer the customer's text, and stays.
+    """
+    words = before.text.split()
+    names = [name for name in WORDS if words and isinstance(said := opened.answers.get(name), str) and said.split() == words]
+    dropped = {file.id for file in before.files} if now.deleted else set()
+    files = tuple(file for file in opened.files if file.id not in dropped)
+    if not names and files == opened.files:
+        return None
+    answers = dict(opened.answers)
+    for name in names:
+        answers[name] = now.text.strip()[: FORM.by_name[name].limit]
+        if not answers[name] and name != "details":
+            del answers[name]
+    named = opened.ticket.title
+    if not TITLED.isdisjoint(names):
+        untitled = turn.knowledge.texts.label("ticket.mirrored_title", turn.locale)
+        named = title(turn, {**answers, "details": answers.get("details") or untitled})
+    return MirrorTicket(
+        key=opened.ticket.key,
+        title=named,
+        text=answers["details"] if "details" in names else opened.text,
+        answers=answers,
+        files=files,
+        edited_at=opened.edited_at if now.deleted else now.edited,
+        deleted_at=now.deleted or opened.deleted_at,
+    )
+
+
+def cut_at(answers: Mapping[str, Any], now: MessageReceived) -> int:
+    """How many characters a field took of a text that is longer, or 0."""
+    said = now.text.strip()
+    limits = [limit for name in WORDS if (limit := FORM.by_name[name].limit) < len(said) and answers.get(name) == said[:limit]]
+    return max(limits, default=0)
 
 
 GUIDE = Guide(FORM, begin, send, known, remarks)

@@ -10,6 +10,7 @@ import base64
 import itertools
 import time
 from collections import deque
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -126,6 +127,22 @@ class DiscordServer:
         if deliver:
             self.gateway.publish("MESSAGE_CREATE", told)
         return told
+
+    def edit(self, channel: str, id: str, text: str) -> None:
+        """Who wrote a message changes it."""
+        message = next(message for message in self.history[channel] if message["id"] == id)
+        message |= {"content": text, "edited_timestamp": datetime.now(UTC).isoformat()}
+        self.gateway.publish("MESSAGE_UPDATE", dict(message))
+
+    def preview(self, channel: str, id: str) -> None:
+        """Discord has drawn what a link in a message leads to."""
+        message = next(message for message in self.history[channel] if message["id"] == id)
+        message["embeds"] = [{"type": "link", "url": "https://a.example", "title": "A page"}]
+        self.gateway.publish("MESSAGE_UPDATE", dict(message))
+
+    def delete(self, channel: str, id: str) -> None:
+        self.history[channel] = [message for message in self.history[channel] if message["id"] != id]
+        self.gateway.publish("MESSAGE_DELETE", {"id": id, "channel_id": channel})
 
     def attach(self, name: str, content: bytes) -> dict[str, Any]:
         id = self.id()

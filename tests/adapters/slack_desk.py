@@ -21,7 +21,7 @@ from adapters.slack.adapter import Slack
 from adapters.slack.decode import Filled
 from adapters.slack.ports import Own
 from adapters.slack.settings import ACCOUNT, SlackSettings
-from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageReceived, Started
+from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageDeleted, MessageEdited, MessageReceived, Started
 from conversations.model import Address, Attachment, Message
 from tests.adapters.slack_server import SlackServer
 from tests.adapters.slack_wire import APP_TOKEN, BOT_TOKEN, BOT_USER, event
@@ -211,7 +211,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-SAMPLES = (
+SAMPLES: tuple[Sample, ...] = (
     Sample(
         envelope("events_api", event(message(text="Hola &lt;b&gt; &amp; *adiós*", blocks=[])), locale="es-ES"),
         Inbound(ANA, "m:1719000000.000100", MessageReceived(text="Hola <b> & *adiós*", locale="es-ES")),
@@ -325,7 +325,56 @@ SAMPLES = (
     ),
 )
 
+CHANGED = {"type": "message", "hidden": True, "channel": "D0ANA", "channel_type": "im", "ts": "1719000100.000400"}
+BEFORE = message(text="203.0.113.l0")
+AFTER = {**BEFORE, "text": "203.0.113.10", "edited": {"user": "U0ANA", "ts": "1719000100.000000"}}
+TOMB = {**BEFORE, "user": "USLACKBOT", "text": "This message was deleted.", "subtype": "tombstone", "hidden": True, "reply_count": 1}
+
+
+def amended(subtype: str, **more: Any) -> dict[str, Any]:
+    return envelope("events_api", event({**CHANGED, "subtype": subtype, **more}))
+
+
+SAMPLES += (
+    Sample(
+        amended("message_changed", message=AFTER, previous_message=BEFORE),
+        Inbound(
+            ANA,
+            "e:1719000000.000100:1719000100.000400",
+            MessageEdited(of="m:1719000000.000100", text="203.0.113.10", made=1_719_000_100_000),
+        ),
+    ),
+    Sample(  # as it is made of a message that was read back
+        amended("message_changed", message=AFTER, ts="1719000100.000000"),
+        Inbound(
+            ANA,
+            "e:1719000000.000100:1719000100.000000",
+            MessageEdited(of="m:1719000000.000100", text="203.0.113.10", made=1_719_000_100_000),
+        ),
+    ),
+    Sample(
+        amended("message_deleted", deleted_ts=BEFORE["ts"], previous_message=BEFORE),
+        Inbound(ANA, "d:1719000000.000100", MessageDeleted(of="m:1719000000.000100")),
+    ),
+    Sample(  # it had replies: what is left of it is a change
+        amended("message_changed", message={**TOMB, "ts": "1719000000.000200"}, previous_message={**BEFORE, "ts": "1719000000.000200"}),
+        Inbound(ANA, "d:1719000000.000200", MessageDeleted(of="m:1719000000.000200")),
+    ),
+)
+
+PREVIEW = [{"from_url": "https://a.example", "title": "A page", "fallback": "A page"}]
+
 JUNK = (
+    # A preview was drawn: of a message that was never changed, and of one that was.
+    amended("message_changed", message={**BEFORE, "attachments": PREVIEW}, previous_message=BEFORE),
+    amended("message_changed", message={**AFTER, "attachments": PREVIEW}, previous_message=AFTER),
+    # Ours, somebody else's channel, a thread's bookkeeping.
+    amended("message_changed", message={**AFTER, "bot_id": "B0BOT"}, previous_message={**BEFORE, "bot_id": "B0BOT"}),
+    amended("message_changed", message={**AFTER, "user": BOT_USER}, previous_message={**BEFORE, "user": BOT_USER}),
+    amended("message_changed", channel="C0HELP", message=AFTER, previous_message=BEFORE),
+    amended("message_deleted", channel="C0HELP", deleted_ts=BEFORE["ts"], previous_message=BEFORE),
+    amended("message_deleted", deleted_ts=BEFORE["ts"], previous_message={**BEFORE, "bot_id": "B0BOT"}),
+    amended("message_replied", message=BEFORE),
     envelope("events_api", event(message(text="soy yo", bot_id="B0BOT"))),
     envelope("events_api", event(message(text="soy yo", user=BOT_USER))),
     envelope("events_api", event(message(text="", subtype="channel_join"))),

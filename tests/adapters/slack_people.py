@@ -119,6 +119,7 @@ class People:
     async def edit(self, user: str, chat: str, ts: str, text: str) -> Envelope:
         post = next(post for post in self.server.messages[chat] if post["ts"] == ts)
         before, post["text"] = dict(post), escaped(text)
+        post["edited"] = {"user": user, "ts": self.server.ts()}
         changed = {
             "type": "message",
             "subtype": "message_changed",
@@ -128,6 +129,14 @@ class People:
             "previous_message": before,
         }
         return await self.server.offer("events_api", event({**changed, "ts": self.server.ts()}))
+
+    async def preview(self, chat: str, ts: str) -> Envelope:
+        """Slack draws what a link in a message leads to, and says so in the words of a change."""
+        post = next(post for post in self.server.messages[chat] if post["ts"] == ts)
+        before = dict(post)
+        post["attachments"] = [{"from_url": "https://a.example", "title": "A page", "fallback": "A page", "id": 1}]
+        changed = {"type": "message", "subtype": "message_changed", "hidden": True, "channel": chat, "message": post}
+        return await self.server.offer("events_api", event({**changed, "previous_message": before, "ts": self.server.ts()}))
 
     async def delete(self, user: str, chat: str, ts: str) -> Envelope:
         post = next(post for post in self.server.messages[chat] if post["ts"] == ts)

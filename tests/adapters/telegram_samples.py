@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from conversations.events import ChoicePressed, CommandGiven, Event, Inbound, MessageReceived, Started
+from conversations.events import ChoicePressed, CommandGiven, Event, Inbound, MessageEdited, MessageReceived, Started
 from conversations.model import Address, Attachment
 from tests.adapters.telegram_server import BOT
 from tests.contracts.adapter import Sample
@@ -61,7 +61,8 @@ def command(text: str, id: int = 20) -> dict[str, Any]:
 def edited(raw: dict[str, Any], after: int, text: str) -> dict[str, Any]:
     found = copy.deepcopy(raw)
     body = found.pop("message")
-    return {"update_id": found["update_id"] + 5000, "edited_message": {**body, "edit_date": body["date"] + after, "text": text}}
+    words = {"caption" if "caption" in body else "text": text} if text else {}
+    return {"update_id": found["update_id"] + 5000, "edited_message": {**body, "edit_date": body["date"] + after, **words}}
 
 
 def joined(before: str, after: str, chat: dict[str, Any]) -> dict[str, Any]:
@@ -143,9 +144,14 @@ SAMPLES = (
         },
         said("q77", ChoicePressed(key="4.1")),
     ),
+    Sample(message(40, text="10.0.0.l"), said("m40", MessageReceived(text="10.0.0.l", locale="es"))),
     Sample(
         edited(message(40, text="10.0.0.l"), 9, "10.0.0.1"),
-        said("e40.1795354209", MessageReceived(text="10.0.0.1", locale="es")),
+        said("e40.731210040", MessageEdited(of="m40", text="10.0.0.1", made=1795354209000)),
+    ),
+    Sample(
+        edited(message(30, photo=PHOTOS, caption="asi"), 86_400, "así se ve"),
+        said("e30.731210030", MessageEdited(of="m30", text="así se ve", made=1795440600000)),
     ),
     Sample(
         in_group(50, text="eh @relevo_bot ¿está caído?", entities=MENTION),
@@ -187,7 +193,9 @@ JUNK: tuple[dict[str, Any], ...] = (
     message(70, new_chat_members=[ANA]),
     message(71, poll={"id": "1", "question": "?", "options": []}),
     message(72, text="  "),
-    edited(message(73, text="long ago"), 4000, "changed"),
+    edited(message(73, location=LOCATION), 60, ""),  # a place that moves
+    edited(message(83, text="/menu"), 9, "/ticket"),
+    edited(in_group(84, text="talk among people"), 9, "talk among friends"),
     in_group(74, text="talk among people"),
     in_group(75, text="/ticket@other_bot"),
     in_group(76, text="/unknown"),

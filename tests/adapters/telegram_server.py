@@ -124,7 +124,8 @@ class TelegramServer:
         with self._lock:
             for part in ("message", "edited_message", "callback_query", "my_chat_member"):
                 body = update.get(part, {})
-                chat = body.get("chat") or body.get("message", {}).get("chat") if isinstance(body, dict) else None
+                inner = body.get("message") if isinstance(body, dict) else None
+                chat = (body.get("chat") or (inner.get("chat") if isinstance(inner, dict) else None)) if isinstance(body, dict) else None
                 if isinstance(chat, dict) and isinstance(chat.get("id"), int):
                     self._known.add(chat["id"])
             self.updates.append(update)
@@ -140,6 +141,10 @@ class TelegramServer:
         if text.startswith("/"):
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text.split()[0])}]
         return self.push({"message": message})
+
+    def edit(self, said: Json, text: str) -> Json:
+        """Who wrote a message changes it."""
+        return self.push({"edited_message": {**said["message"], "text": text, "edit_date": int(time.time())}})
 
     def press(self, chat: int, label: str) -> Json:
         """The newest button with this label is pressed."""

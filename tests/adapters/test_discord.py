@@ -13,7 +13,7 @@ import pytest
 from adapters.base import Adapter, Payload
 from adapters.discord.decode import event_of
 from adapters.discord.encode import Call
-from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageReceived
+from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageDeleted, MessageEdited, MessageReceived
 from conversations.model import Address, Attachment, Choice
 from tests.adapters.discord_desk import discord_on
 from tests.adapters.discord_markdown import read
@@ -38,6 +38,10 @@ def message(id: str, text: str, **more: Any) -> dict[str, Any]:
         **{"embeds": [], "components": [], "pinned": False, "flags": 0, "nonce": "1370000000000000000", "channel_type": 1},
     }
     return {"op": 0, "s": 7, "t": "MESSAGE_CREATE", "d": d | more}
+
+
+def changed(id: str, text: str, **more: Any) -> dict[str, Any]:
+    return message(id, text, **{"edited_timestamp": "2026-11-22T13:30:09.500000+00:00", **more}) | {"t": "MESSAGE_UPDATE"}
 
 
 def interaction(id: str, type: int, data: dict[str, Any], guild: bool = False, **more: Any) -> dict[str, Any]:
@@ -173,6 +177,18 @@ class TestDiscord(AdapterContract):
             Inbound(PRIVATE, key("i", "1442100000000000014"), ChoicePressed(key="3.7", label="Ventas")),
         ),
         Sample(
+            changed("1442100000000000001", "¿Qué tal estás?"),
+            Inbound(
+                PRIVATE,
+                f"{key('e', '1442100000000000001')}.1795354209500",
+                MessageEdited(of=key("m", "1442100000000000001"), text="¿Qué tal estás?", made=1_795_354_209_500),
+            ),
+        ),
+        Sample(
+            {"op": 0, "t": "MESSAGE_DELETE", "d": {"id": "1442100000000000001", "channel_id": ROOM}},
+            Inbound(PRIVATE, key("d", "1442100000000000001"), MessageDeleted(of=key("m", "1442100000000000001"))),
+        ),
+        Sample(
             interaction("1442100000000000015", 3, {"custom_id": f"3.1@{ANA}", "component_type": 2}, True),
             Inbound(PUBLIC, key("i", "1442100000000000015"), ChoicePressed(key="3.1")),
         ),
@@ -181,6 +197,12 @@ class TestDiscord(AdapterContract):
     junk = (
         {"op": 11},
         {"op": 0, "t": "TYPING_START", "d": {"user_id": ANA}},
+        changed("1442100000000000001", "https://a.example", edited_timestamp=None),  # a preview was drawn
+        changed("1442100000000000001", "nuestro", author=user(BOT)),
+        changed("1442100000000000003", f"<@{BOT}> en público", channel_id=CHANNEL, guild_id=GUILD),
+        {"op": 0, "t": "MESSAGE_UPDATE", "d": {"id": "1442100000000000001", "channel_id": ROOM, "embeds": []}},
+        {"op": 0, "t": "MESSAGE_DELETE", "d": {"id": "1442100000000000003", "channel_id": CHANNEL, "guild_id": GUILD}},
+        {"op": 0, "t": "MESSAGE_DELETE_BULK", "d": {"ids": ["1442100000000000001"], "channel_id": ROOM}},
         message("1442100000000000020", "nobody named the bot", channel_id=CHANNEL, guild_id=GUILD),
         message("1442100000000000021", "from another bot", author=user(BEN) | {"bot": True}),
         message("1442100000000000022", "from ourselves", author=user(BOT)),

@@ -12,7 +12,7 @@ import pytest
 from adapters.slack.adapter import Slack
 from adapters.slack.files import FILE_LIMIT, ours
 from adapters.slack.ports import Own
-from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageReceived
+from conversations.events import ChoicePressed, CommandGiven, FormAnswered, Inbound, MessageDeleted, MessageEdited, MessageReceived
 from conversations.model import Address, Attachment, Choice, Input, Message, Option, Sheet, paragraph
 from tests.adapters import slack_desk as desk
 from tests.adapters.slack_desk import running, say
@@ -116,16 +116,25 @@ async def test_a_slash_command_is_answered_in_the_direct_chat(server: SlackServe
         assert {(inbound.address, inbound.event) for inbound in intake.calls} == {(desk.ANA, CommandGiven(name="tickets", locale="es-ES"))}
 
 
-async def test_who_changes_or_deletes_a_message_is_told_what_that_means(server: SlackServer, adapter: Slack, people: People) -> None:
+async def test_what_is_changed_and_deleted_reaches_the_desk_and_a_preview_does_not(
+    server: SlackServer, adapter: Slack, people: People
+) -> None:
     async with running(server, adapter) as intake:
-        first = await people.dm("U0ANA", "mi clave es 1")
+        first = await people.dm("U0ANA", "mira https://a.example")
         await first.answer
-        await (await people.edit("U0ANA", "D0ANA", first.key, "mi clave es 2")).answer
-        await (await people.edit("U0ANA", "D0ANA", first.key, "mi clave es 3")).answer
+        await (await people.preview("D0ANA", first.key)).answer
+        for text in ("mira https://b.example", "mira https://c.example"):
+            await (await people.edit("U0ANA", "D0ANA", first.key, text)).answer
         await (await people.delete("U0ANA", "D0ANA", first.key)).answer
-        await server.until(lambda: len(server.whispers) == 2)
-        assert [("mensaje nuevo" in text, "borrado" in text) for _, _, text in server.whispers] == [(True, False), (False, True)]
-        assert len(intake.calls) == 1
+        said, one, two, gone = [inbound.event for inbound in intake.calls]
+        assert isinstance(said, MessageReceived)
+        assert isinstance(one, MessageEdited)
+        assert isinstance(two, MessageEdited)
+        assert [each.text for each in (one, two)] == ["mira https://b.example", "mira https://c.example"]
+        assert gone == MessageDeleted(of=f"m:{first.key}")
+        assert len({inbound.key for inbound in intake.calls}) == 4
+        assert {each.of for each in (one, two)} == {f"m:{first.key}"}
+        assert not server.whispers
 
 
 # --- files ---

@@ -76,7 +76,7 @@ async def test_a_database_is_written_and_read_back(file: Path) -> None:
     assert found.level == "ok"
     assert f"SQLite {sqlite3.sqlite_version}, tables of this release, written and read back" in found.text
     with sqlite3.connect(file) as database:
-        assert database.execute("SELECT count(*), max(version_num) FROM alembic_version").fetchone() == (1, "0003")
+        assert database.execute("SELECT count(*), max(version_num) FROM alembic_version").fetchone() == (1, "0005")
 
 
 async def test_tables_of_another_release_are_told_apart(file: Path) -> None:

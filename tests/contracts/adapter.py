@@ -21,7 +21,7 @@ from adapters.base import Accepted, Adapter, Later, NotStored, Outbound, Payload
 from adapters.splitting import length
 from adapters.text import without_controls
 from conversations import events
-from conversations.events import Inbound
+from conversations.events import Inbound, MessageDeleted, MessageEdited, MessageReceived
 from conversations.model import (
     Address,
     Bold,
@@ -211,6 +211,20 @@ class AdapterContract:
             assert Address.parse(str(inbound.address)) == inbound.address
             assert events.decoder.decode(events.encoder.encode(inbound.event)) == inbound.event
             assert (inbound.event.seq, inbound.event.at) == (0, 0)
+
+    def test_what_customers_change_is_told_as_declared_and_names_a_message_by_its_key(self, adapter: Adapter) -> None:
+        told = [sample.inbound for sample in self.samples if isinstance(sample.inbound.event, MessageEdited | MessageDeleted)]
+        can = adapter.capabilities
+        assert {type(each.event) for each in told} == {
+            kind for kind, does in ((MessageEdited, can.edits), (MessageDeleted, can.deletions)) if does
+        }
+        said = {
+            (sample.inbound.address, sample.inbound.key) for sample in self.samples if isinstance(sample.inbound.event, MessageReceived)
+        }
+        for each in told:
+            assert isinstance(each.event, MessageEdited | MessageDeleted)
+            assert (each.address, each.event.of) in said
+            assert each.event.original is None
 
     def test_addresses_survive_their_text_form(self, adapter: Adapter) -> None:
         for sample in self.samples:

@@ -16,6 +16,7 @@ from storage import sessions, timers, transcript, turns
 from storage.engines import Database, Rejected, Unavailable
 from storage.rows import Entry, Session
 from tests.contracts.store_area import AreaContract
+from tests.contracts.store_mirror import MirrorContract
 from tests.contracts.store_outbox import OutboxContract
 from tests.contracts.store_people import PeopleContract, ProofsContract
 from tests.contracts.store_references import ReferencesContract
@@ -281,6 +282,7 @@ class StoreContract(
     AreaContract,
     TurnsContract,
     TicketsContract,
+    MirrorContract,
     PeopleContract,
     ProofsContract,
     OutboxContract,

@@ -60,7 +60,7 @@ class TicketsContract(StoreSteps):
     async def test_a_ticket_keeps_all_that_was_sent(self, database: Database) -> None:
         ticket = await self.open(database)
         assert ticket[2:16] == TICKET[:14]
-        assert ticket[16:] == ("new", NOW, NOW, NOW + 600, None, None, None, None, "code", NOW - 60, "C-1")
+        assert ticket[16:] == ("new", NOW, NOW, NOW + 600, None, None, None, None, "code", NOW - 60, "C-1", None, None)
         assert await database.read(tickets.list_open) == [ticket]
         assert await database.read(lambda conn: tickets.find(conn, "0000-0000")) is None
         assert await database.read(lambda conn: tickets.address(conn, ticket)) == ADDRESS

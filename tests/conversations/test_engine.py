@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.kept import Kept
 from bot.knowledge import load_knowledge
 from conversations import engine, events
 from conversations.effects import AmendRequest, CancelTimer, CheckCode, Effect, RecordRequest, Say, SendCode, SetTimer
@@ -19,6 +20,8 @@ from conversations.events import (
     CommandGiven,
     CustomerIdentified,
     Event,
+    MessageDeleted,
+    MessageEdited,
     MessageReceived,
     ProofEnded,
     ProofFailed,
@@ -67,6 +70,8 @@ keys = st.one_of(st.text(max_size=10), st.builds("{}.{}".format, st.integers(0, 
 anything: st.SearchStrategy[Event] = st.one_of(
     st.builds(Started, locale=st.sampled_from(["", "es", "en-GB", "pt_BR", "xx"])),
     st.builds(MessageReceived, text=said, locale=st.sampled_from(["", "es", "en"])),
+    st.builds(MessageEdited, of=st.integers(0, 20).map(str), text=said, made=st.integers(0, 30_000)),
+    st.builds(MessageDeleted, of=st.integers(0, 20).map(str)),
     st.builds(ChoicePressed, key=keys),
     st.builds(
         CommandGiven,
@@ -92,9 +97,14 @@ anything: st.SearchStrategy[Event] = st.one_of(
 
 
 def play(sequence: list[Event], knowledge: Knowledge) -> list[tuple[State, tuple[Effect, ...]]]:
-    state, steps = State(), []
+    """What is edited or deleted is looked up as a desk would; the sequence is left with what was found in it."""
+    state, steps, kept = State(), [], Kept()
     for seq, event in enumerate(sequence, 1):
-        decision = decide(state, msgspec.structs.replace(event, seq=seq, at=seq * 1000), knowledge)
+        event = msgspec.structs.replace(event, seq=seq, at=seq * 1000)
+        if isinstance(event, MessageEdited | MessageDeleted):
+            event = sequence[seq - 1] = msgspec.structs.replace(event, original=kept.original(int(event.of), state))
+        decision = decide(state, event, knowledge)
+        kept.apply(event, decision.effects)
         state = decision.state
         steps.append((state, decision.effects))
     return steps

@@ -291,6 +291,15 @@ def test_a_ticket_says_how_it_was_proven_whose_it_is(knowledge: Knowledge) -> No
 
 
 def test_what_only_the_desk_may_say_is_every_event_that_no_customer_causes() -> None:
-    in_chat = {"Started", "MessageReceived", "ChoicePressed", "CommandGiven", "FormAnswered", "CustomerIdentified"}
+    in_chat = {
+        "Started",
+        "MessageReceived",
+        "MessageEdited",
+        "MessageDeleted",
+        "ChoicePressed",
+        "CommandGiven",
+        "FormAnswered",
+        "CustomerIdentified",
+    }
     theirs = in_chat | {"TicketAnswered", "TicketDecided"}  # in the client area
     assert {kind.__name__ for kind in get_args(events.Event)} - theirs == {kind.__name__ for kind in events.OURS}
