@@ -236,8 +236,7 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
 
 def masked(turn: Turn, text: str, before: tuple[str, ...] = ()) -> str:
     """`text` without the secrets in it; the customer is told why, and what to do now, also of those hidden `before`."""
-    # The intake has done it before the event was stored. It is done again because not every way here leads through the intake: `decide` is
-    # also called with events as they are (transcripts, the preview), and with those that a release with fewer shapes of secrets stored.
+    # Again after the intake: not every way here leads through it (transcripts, the preview, what an older release stored).
     text, kinds = secrets.mask(text)
     warn(turn, tuple(dict.fromkeys((*before, *kinds))))
     return text
