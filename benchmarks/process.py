@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -36,13 +36,13 @@ QUESTIONS = (
 class Desk:
     """`relevo run` in a process of its own; `ready_s` is what it took from the start of the process to the first 200 of /ready."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, program: Sequence[str]) -> None:
         self.port = free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RELEVO_")}
         environment |= {"PYTHONPATH": str(ROOT), "RELEVO_DATA_DIR": str(folder), "RELEVO_HTTP__PORT": str(self.port), **UNLIMITED}
         environment["RELEVO_LOG__LEVEL"] = "warning"
         began = time.perf_counter()
-        self._process = subprocess.Popen([sys.executable, "-m", "bot", "run"], env=environment, cwd=folder, stdout=subprocess.DEVNULL)
+        self._process = subprocess.Popen([sys.executable, "-m", *program, "run"], env=environment, cwd=folder, stdout=subprocess.DEVNULL)
         while not self._ready():
             if self._process.poll() is not None or time.perf_counter() - began > READY_SECONDS:
                 raise RuntimeError("the desk did not become ready")
@@ -68,8 +68,8 @@ class Desk:
 
 
 @contextmanager
-def desk(folder: Path) -> Iterator[Desk]:
-    running = Desk(folder)
+def desk(folder: Path, program: Sequence[str] = ("bot",)) -> Iterator[Desk]:
+    running = Desk(folder, program)
     try:
         yield running
     finally:

@@ -1,6 +1,8 @@
-"""How long a customer waits for a reply while five files of 20 MB are sent to the desk at once: the real program over HTTP.
+"""How long a customer waits for a reply, and what is due in the event loop for its turn, while five files of 20 MB are sent to the desk at
+once: the real program over HTTP, with a heartbeat inside (`benchmarks.heartbeat`).
 
-Run as a program it is the five who send: `python -m benchmarks.uploads PORT` prints how many seconds that took.
+Run as a program it is the five who send: `python -m benchmarks.uploads PORT` says `ready` when it has its files, sends them when it is told
+a line, and prints how many seconds that took.
 """
 
 from __future__ import annotations
@@ -13,14 +15,17 @@ import time
 from collections.abc import Awaitable
 from pathlib import Path
 from statistics import median
+from typing import NamedTuple
 
+from benchmarks import heartbeat
 from benchmarks.process import QUESTIONS, desk
 from tests.crash.browser import Browser
 
 AT_ONCE = 5
 ROUNDS = 3
 SIZE = 20 * 2**20 - 1024
-QUIET_TURNS = 60
+WARMING_TURNS = 10
+QUIET_SECONDS = 5.0
 
 
 def files(chance: random.Random) -> list[bytes]:
@@ -49,13 +54,16 @@ async def upload(port: int, content: bytes) -> None:
         raise RuntimeError(f"a file was not taken: {status.decode()}")
 
 
-async def upload_all(port: int) -> float:
-    contents = files(random.Random())
-    began = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for content in contents:
-            group.create_task(upload(port, content))
-    return time.perf_counter() - began
+async def upload_all(port: int) -> None:
+    for _ in range(ROUNDS):
+        contents = files(random.Random())
+        print("ready", flush=True)
+        sys.stdin.readline()
+        began = time.perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for content in contents:
+                group.create_task(upload(port, content))
+        print(time.perf_counter() - began, flush=True)
 
 
 class Talk:
@@ -82,40 +90,98 @@ class Talk:
         return await work
 
 
-async def _sent_elsewhere(port: int) -> float:
+class Senders:
     """The five in a process of their own: what they cost must not be counted as the desk's."""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "benchmarks.uploads", str(port), stdout=asyncio.subprocess.PIPE)
-    out, _ = await process.communicate()
-    if process.returncode:
-        raise RuntimeError("the files were not sent")
-    return float(out)
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    async def start(self) -> None:
+        pipe = asyncio.subprocess.PIPE
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "benchmarks.uploads", str(self._port), stdin=pipe, stdout=pipe
+        )
+
+    async def ready(self) -> None:
+        await self._line()
+
+    async def send(self) -> float:
+        assert self._process.stdin is not None
+        self._process.stdin.write(b"\n")
+        return float(await self._line())
+
+    async def _line(self) -> str:
+        assert self._process.stdout is not None
+        line = await self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the files were not sent")
+        return line.decode()
+
+    async def end(self) -> None:
+        await self._process.wait()
 
 
-async def measure(port: int) -> dict[str, float]:
+class Span(NamedTuple):
+    """From when until when (seconds of the monotonic clock) customers were answered, and how many milliseconds each of them waited."""
+
+    begun: float
+    ended: float
+    times: list[float]
+
+
+async def talked(port: int) -> tuple[Span, list[Span], list[float]]:
+    """Without files; with them, round by round; and how many seconds the files of each round took."""
     browser = Browser(port)
     await browser.open_session()
     screen = asyncio.create_task(browser.listen())
     talk = Talk(browser)
-    for _ in range(QUIET_TURNS):
+    for _ in range(WARMING_TURNS):
         await talk.ask()
-    quiet, talk.times = sorted(talk.times[QUIET_TURNS // 6 :]), []
-    took = [await talk.during(_sent_elsewhere(port)) for _ in range(ROUNDS)]
+
+    async def during(what: Awaitable[float]) -> tuple[float, Span]:
+        talk.times, begun = [], time.perf_counter()
+        took = await talk.during(what)
+        return took, Span(begun, time.perf_counter(), talk.times)
+
+    async def questions() -> float:
+        await asyncio.sleep(QUIET_SECONDS)
+        return 0.0
+
+    _, quiet = await during(questions())
+    senders = Senders(port)
+    await senders.start()
+    rounds = []
+    for _ in range(ROUNDS):
+        await senders.ready()
+        rounds.append(await during(senders.send()))
+    await senders.end()
     screen.cancel()
     browser.close()
-    usual, busy = median(quiet), sorted(talk.times)
+    return quiet, [span for _, span in rounds], [took for took, _ in rounds]
+
+
+def run() -> dict[str, float]:
+    """About half a minute. Replies' delays are over the median of those that were asked for before any file was sent."""
+    with tempfile.TemporaryDirectory(prefix="relevo-bench-") as name:
+        beats = Path(name) / "beats"
+        with desk(Path(name), ("benchmarks.heartbeat", str(beats))) as running:
+            quiet, rounds, took = asyncio.run(talked(running.port))
+        lates = heartbeat.read(beats)
+
+    def within(spans: list[Span]) -> list[heartbeat.Late]:
+        return [late for late in lates if any(span.begun <= late.at <= span.ended for span in spans)]
+
+    usual, busy = median(quiet.times), sorted(time for span in rounds for time in span.times)
     return {
+        "upload_loop_lag_ms": max((late.late_ms for late in within(rounds)), default=0.0),
+        "upload_loop_held_ms": max((late.held_ms for late in within(rounds)), default=0.0),
         "upload_reply_max_ms": max(0.0, busy[-1] - usual),
         "upload_reply_p99_ms": max(0.0, busy[len(busy) * 99 // 100] - usual),
-        "upload_quiet_max_ms": quiet[-1] - usual,
+        "upload_quiet_loop_lag_ms": max((late.late_ms for late in within([quiet])), default=0.0),
+        "upload_quiet_max_ms": max(quiet.times) - usual,
         "upload_s": median(took),
     }
 
 
-def run() -> dict[str, float]:
-    """About a quarter of a minute. Delays are over the median of the replies before, when nothing was sent."""
-    with tempfile.TemporaryDirectory(prefix="relevo-bench-") as name, desk(Path(name)) as running:
-        return asyncio.run(measure(running.port))
-
-
 if __name__ == "__main__":
-    print(asyncio.run(upload_all(int(sys.argv[1]))))
+    asyncio.run(upload_all(int(sys.argv[1])))

@@ -19,7 +19,7 @@ from bot.knowledge import Library
 from bot.lock import only_process, sqlite_path
 from bot.orphans import Orphans
 from bot.pipeline import Pipeline
-from bot.platforms import Desk, client_area, live_chat, platforms
+from bot.platforms import Parts, client_area, live_chat, platforms
 from bot.settings import Settings, WrongSetting, secret_key
 from bot.sources import database_of, library_of, scanner_of
 from bot.supervision import Supervisor
@@ -180,7 +180,7 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
     key = secret_key(settings).get_secret_value().encode()
     blobs = Blobs(settings.data_dir / "blobs")
     scanner = scanner_of(settings)
-    desk = Desk(settings, database, library, Files(blobs, scanner, metrics, log), clock, key)
+    desk = Parts(settings, database, library, Files(blobs, scanner, metrics, log), clock, key)
     webchat = live_chat(desk) if "web" in roles else None
     file = sqlite_path(settings.database)
     pipeline = Pipeline(

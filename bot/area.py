@@ -22,7 +22,7 @@ from conversations.model import Address, Attachment, Doc, Message, OwnTicket
 from conversations.moments import DAY, HOUR, MINUTE
 from conversations.texts import Catalogue, Catalogues
 from conversations.wording import Wording
-from storage import area
+from storage import area, people
 from storage import tickets as all_tickets
 from storage.engines import Connection, Database, Unavailable
 from storage.rows import Ticket
@@ -265,7 +265,7 @@ class ClientArea:
     # --- the account ---
 
     async def addresses(self, account: int) -> tuple[Own, ...]:
-        found = await self._read(lambda connection: area.addresses(connection, account))
+        found = await self._read(lambda connection: people.addresses(connection, account))
         return tuple(Own(each.category, each.email, each.verified_at is not None) for each in found)
 
     async def add_address(self, account: int, category: str, email: str, token_hash: str, url: str, letter: Message, hours: int) -> float:

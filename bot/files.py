@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
 PART = 1_048_576
 """Bytes handed to the disk in one go."""
+GULP = 262_144
+REST_SECONDS = 0.01
+"""After GULP bytes of a file the event loop has this long for others: 25 MB a second are taken in at most. A reply waits for the loop some
+sixty times, once for each statement, and a loop that reads as fast as five senders can send comes round too seldom.
+"""
 
 
 class Files:
-    """What is looked at byte by byte is looked at one file after another: several threads at it would starve the event loop of its turn.
+    """Files are looked at one after another, and read in gulps: a reply must not wait for the processor and the disk behind five of them.
 
     With a `scanner` nothing is kept that it has not called clean.
     """
@@ -31,6 +36,7 @@ class Files:
         self._metrics = metrics
         self._log = log
         self._one = asyncio.Lock()
+        self._resting = asyncio.Lock()
 
     async def keep(self, parts: AsyncIterator[bytes]) -> Blob:
         """Raises FileRefused or NotStored, and whatever `parts` raises; nothing is left behind then."""
@@ -39,14 +45,18 @@ class Files:
             try:
                 # Put together in the thread: a buffer that grows by every part costs the loop more than all else here.
                 gathered: list[bytes] = []
-                size = 0
+                size = swallowed = 0
                 async for part in parts:
                     gathered.append(part)
                     size += len(part)
+                    swallowed += len(part)
+                    if swallowed >= GULP:
+                        await self._rest()
+                        swallowed = 0
                     if size >= PART:
-                        await asyncio.to_thread(_write, incoming, gathered)
+                        await asyncio.to_thread(incoming.write, *gathered)
                         gathered, size = [], 0
-                await asyncio.to_thread(_write, incoming, gathered)
+                await asyncio.to_thread(incoming.write, *gathered)
                 async with self._one:
                     blob = await asyncio.to_thread(incoming.clean)
                 await self._scan(incoming, blob)
@@ -60,6 +70,11 @@ class Files:
             raise FileRefused("broken") from None
         except OSError:
             raise NotStored(5) from None
+
+    async def _rest(self) -> None:
+        """One file after another. What is not read meanwhile waits with its sender."""
+        async with self._resting:
+            await asyncio.sleep(REST_SECONDS)
 
     async def _scan(self, incoming: Incoming, blob: Blob) -> None:
         """Raises FileRefused."""
@@ -92,8 +107,3 @@ class Files:
 
     async def find(self, id: str) -> Path | None:
         return await asyncio.to_thread(self._blobs.find, id)
-
-
-def _write(incoming: Incoming, parts: list[bytes]) -> None:
-    for part in parts:
-        incoming.write(part)

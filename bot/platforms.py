@@ -23,8 +23,8 @@ from bot.telemetry import Logger
 from storage.engines import Database
 
 
-class Desk(NamedTuple):
-    """What they are all built from. `key` is the desk's own secret."""
+class Parts(NamedTuple):
+    """The parts of this desk that they are all built from. `key` is the desk's own secret."""
 
     settings: Settings
     database: Database
@@ -34,7 +34,7 @@ class Desk(NamedTuple):
     key: bytes
 
 
-def live_chat(desk: Desk) -> WebChat:
+def live_chat(desk: Parts) -> WebChat:
     return WebChat(
         desk.settings.chat,
         log=Transcript(desk.database),
@@ -46,7 +46,7 @@ def live_chat(desk: Desk) -> WebChat:
     )
 
 
-def platforms(desk: Desk, web: bool) -> list[Adapter]:
+def platforms(desk: Parts, web: bool) -> list[Adapter]:
     """Those that are set up. `web`: this process serves HTTP. Raises WrongSetting."""
     settings = desk.settings
     if settings.slack.on and settings.slack.mode == "http" and not web:
@@ -62,13 +62,13 @@ def platforms(desk: Desk, web: bool) -> list[Adapter]:
     return [build(desk) for on, build in wanted if on]
 
 
-def _email(desk: Desk) -> Adapter:
+def _email(desk: Parts) -> Adapter:
     from adapters.email.adapter import Email
 
     return Email(desk.settings.email, desk=lambda: desk.library.current.desk.name, blobs=desk.files, now=desk.clock.now, key=desk.key)
 
 
-def _telegram(desk: Desk) -> Adapter:
+def _telegram(desk: Parts) -> Adapter:
     from adapters.telegram.adapter import Telegram
 
     return Telegram(
@@ -81,7 +81,7 @@ def _telegram(desk: Desk) -> Adapter:
     )
 
 
-def _slack(desk: Desk) -> Adapter:
+def _slack(desk: Parts) -> Adapter:
     from adapters.slack.adapter import Slack
     from bot.home import OwnTickets
 
@@ -95,14 +95,14 @@ def _slack(desk: Desk) -> Adapter:
     )
 
 
-def _discord(desk: Desk) -> Adapter:
+def _discord(desk: Parts) -> Adapter:
     from adapters.discord.adapter import Discord
 
     heard = HeardLately(desk.database, desk.clock)
     return Discord(desk.settings.discord, blobs=desk.files, said=SaidBefore(desk.database), heard=heard)
 
 
-def client_area(desk: Desk, pipeline: Pipeline, webchat: WebChat, ids: Ids, log: Logger) -> Portal:
+def client_area(desk: Parts, pipeline: Pipeline, webchat: WebChat, ids: Ids, log: Logger) -> Portal:
     """It gives out files by the live chat's links."""
     settings = desk.settings
     limits = settings.chat.limits

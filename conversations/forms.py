@@ -147,10 +147,16 @@ class Picks(Protocol):
 
 
 class Shape(NamedTuple):
-    """What a form is for certain answers: the fields that apply, in order, with whether each must be answered; and its pages."""
+    """What a form is for certain answers: the fields that apply, in order, with whether each must be answered; and its pages.
 
+    `told` is what it depends on; `places` and `page_of` tell where a field stands, counted from 0.
+    """
+
+    told: tuple[str | None, ...]
     outline: tuple[tuple[Field, bool], ...]
     pages: tuple[tuple[Field, ...], ...]
+    places: Mapping[str, int]
+    page_of: Mapping[str, int]
 
 
 class Merged(NamedTuple):
@@ -218,7 +224,7 @@ class Form:
 
     def outline(self, answers: Answers) -> Sequence[tuple[Field, bool]]:
         """The fields that apply, in order, and whether each must be answered."""
-        return self._shape(answers).outline
+        return self.shape(answers).outline
 
     @cached_property
     def _telling(self) -> Mapping[str, frozenset[str]]:
@@ -233,12 +239,11 @@ class Form:
     def _shapes(self) -> Callable[[tuple[str | None, ...]], Shape]:
         return lru_cache(maxsize=SHAPES)(self._shaped)
 
-    def _told(self, answers: Answers) -> tuple[str | None, ...]:
-        told = [(answers.get(name), wanted) for name, wanted in self._telling.items()]
-        return tuple([value if isinstance(value, str) and value in wanted else None for value, wanted in told])
-
-    def _shape(self, answers: Answers) -> Shape:
-        return self._shapes(self._told(answers))
+    def shape(self, answers: Answers) -> Shape:
+        """All of the following at once, for whoever needs more than one of it."""
+        get = answers.get
+        told = [value if isinstance(value := get(name), str) and value in wanted else None for name, wanted in self._telling.items()]
+        return self._shapes(tuple(told))
 
     def _shaped(self, told: tuple[str | None, ...]) -> Shape:
         given = dict(zip(self._telling, told, strict=True))
@@ -250,7 +255,14 @@ class Form:
             applying.append((field, field.ask.required is True if field.must is None else _holds(field.must, standing)))
             if value := given.get(field.name):
                 standing[field.name] = value
-        return Shape(tuple(applying), self._paged({field.name for field, _ in applying}))
+        pages = self._paged({field.name for field, _ in applying})
+        return Shape(
+            told,
+            tuple(applying),
+            pages,
+            {field.name: place for place, (field, _) in enumerate(applying)},
+            {field.name: at for at, page in enumerate(pages) for field in page},
+        )
 
     def _paged(self, applying: Set[str]) -> tuple[tuple[Field, ...], ...]:
         pages: list[list[Field]] = [[]]
@@ -288,11 +300,11 @@ class Form:
 
         Answers on a page can change the pages after it, never that page itself.
         """
-        return self._shape(answers).pages
+        return self.shape(answers).pages
 
-    def settled(self, at: int, answers: Answers) -> bool:
+    def settled(self, at: int, shape: Shape) -> bool:
         """Whether there are as many pages as now whatever is answered on page `at` (from 0) and on those after it."""
-        return self._counts(self._told(answers), at) == 1
+        return self._counts(shape.told, at) == 1
 
     @cached_property
     def _counts(self) -> Callable[[tuple[str | None, ...], int], int]:

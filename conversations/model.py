@@ -212,12 +212,11 @@ class Idle(Struct, frozen=True, gc=False, tag="idle"):
 
 
 class Contact(Struct, frozen=True, gc=False, tag="contact"):
-    """A person or a ticket was asked for; the request is recorded already, and we are asking where the team may write to.
+    """A person was asked for; the request is recorded already, and we are asking where the team may write to.
 
     `request` is the record's key, `number` what the customer sees; `asked` counts how often the question was put.
     """
 
-    kind: Literal["person", "ticket"]
     request: str
     number: str
     asked: int = 1

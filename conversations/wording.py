@@ -33,7 +33,7 @@ class Wording:
         self.locale = locale
         self._fitted: dict[Form, Form] = {}
         self._options: dict[Field, tuple[Option, ...]] = {}
-        self._inputs: dict[Field, Input] = {}
+        self._inputs: dict[tuple[Field, bool], Input] = {}
         self._ways: dict[Field, dict[str, frozenset[str]]] = {}
 
     def fitted(self, form: Form) -> Form:
@@ -108,23 +108,27 @@ class Wording:
         lead: Doc = (),
         typed: Mapping[str, Any] | None = None,
         errors: Mapping[str, str] | None = None,
-        known: Mapping[str, Sequence[str]] | None = None,
+        known: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> Sheet:
         """The page that `focus` is on. `typed` stands in its inputs instead of answers, with `errors` beside them. `known`: what a free
         field may be picked from.
         """
-        pages = form.pages(answers)
-        at = next((n for n, page in enumerate(pages) if any(field.name == focus for field in page)), len(pages) - 1)
-        required = {field.name: must for field, must in form.outline(answers)}
+        shape = form.shape(answers)
+        at = shape.page_of.get(focus, len(shape.pages) - 1)
         return Sheet(
             key=key,
             form=form.id,
             version=form.version,
             page=at + 1,
-            pages=len(pages) if form.settled(at, answers) else 0,
+            pages=len(shape.pages) if form.settled(at, shape) else 0,
             focus=focus,
             lead=lead,
-            inputs=tuple(self._input(field, answers, required[field.name], typed or {}, errors or {}, known or {}) for field in pages[at]),
+            inputs=tuple(
+                [
+                    self._input(field, answers, shape.outline[shape.places[field.name]][1], typed or {}, errors or {}, known(field.name))
+                    for field in shape.pages[at]
+                ]
+            ),
         )
 
     def _input(
@@ -134,11 +138,11 @@ class Wording:
         required: bool,
         typed: Mapping[str, Any],
         errors: Mapping[str, str],
-        known: Mapping[str, Sequence[str]],
+        known: Sequence[str],
     ) -> Input:
-        plain = self._inputs.get(field)
+        plain = self._inputs.get((field, required))
         if plain is None:
-            plain = self._inputs[field] = Input(
+            plain = self._inputs[field, required] = Input(
                 name=field.name,
                 kind=field.kind,
                 label=self.label(field)[:LABEL_LIMIT],
@@ -146,15 +150,17 @@ class Wording:
                 options=self.options(field) if field.kind == "one" else (),
                 limit=field.limit,
                 secret=field.ask.secret,
+                required=required,
             )
-        value, text = answers.get(field.name), typed.get(field.name)
+        value, text, error = answers.get(field.name), typed.get(field.name), errors.get(field.name, "")
+        if value is None and text is None and not error and not known:
+            return plain
         return replace(
             plain,
-            required=required,
-            options=plain.options or tuple([Option(value, value) for value in known.get(field.name, ())]),
+            options=plain.options or tuple([Option(value, value) for value in known]),
             value=text if isinstance(text, str) else field.typed(value),
             files=tuple(Attachment(**each) for each in value) if field.kind == "files" and value else (),
-            error=errors.get(field.name, ""),
+            error=error,
         )
 
     def _list(self, field: Field) -> Sequence[Listed]:

@@ -62,14 +62,6 @@ class AreaAccount(NamedTuple):
     zone: str
 
 
-class OwnAddress(NamedTuple):
-    """`verified_at` is None while its link was not followed: nothing may be sent there."""
-
-    category: str
-    email: str
-    verified_at: int | None
-
-
 class PendingAct(NamedTuple):
     """An event that no turn has seen yet."""
 
@@ -187,11 +179,6 @@ def accounts(conn: Connection, email: str) -> list[AreaAccount]:
 def set_preferences(conn: Connection, account: int, locale: str, zone: str, now: int) -> None:
     values = {"of_account": account, "to_locale": locale, "to_zone": zone, "now": now}
     conn.execute(area_statements.of(conn).set_preferences, values)
-
-
-def addresses(conn: Connection, account: int) -> list[OwnAddress]:
-    """Of every category, the registered one too."""
-    return [OwnAddress(*row) for row in conn.execute(area_statements.of(conn).addresses, {"of_account": account})]
 
 
 def add_address(conn: Connection, link: Link, letter: Letter | None, now: int) -> None:

@@ -117,11 +117,6 @@ class AreaStatements:
             .where(account.c.id == bindparam("of_account", type_=BigInteger))
             .values(locale=bindparam("to_locale", type_=Text), zone=bindparam("to_zone", type_=Text), updated_at=_NOW)
         )
-        self.addresses = (
-            select(account_address.c.category, account_address.c.email, account_address.c.verified_at)
-            .where(of_account)
-            .order_by(account_address.c.category, account_address.c.created_at, account_address.c.email)
-        )
         self.add_address = self._insert(account_address).on_conflict_do_nothing(index_elements=["account", "category", "email"])
         self.verify_address = (
             update(account_address)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import secrets
 import threading
 from collections.abc import Iterable, Iterator
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from storage.media import STEP, Broken, Unwanted, copy_clean
+from storage.cleaning import clean
+from storage.media import Broken, Unwanted
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}(?![0-9a-f])")
 _LEFT_OVER_MS: Final = 86_400_000
@@ -25,6 +24,8 @@ _QUARANTINE: Final = 100
 _FOLDERS: Final = 256
 # Each round that fails has seen somebody else collect or keep the very same file in between.
 _ROUNDS: Final = 20
+_PARTS: Final = 256
+"""Handed to the system in one call; POSIX lets it refuse more than 1,024."""
 
 __all__ = ["Blob", "Blobs", "Broken", "Incoming", "Unwanted"]
 
@@ -119,7 +120,9 @@ class Incoming:
         self._aside = aside
         self._clean = aside.with_suffix(".clean")
         self._lock = threading.Lock()
-        self._file = _create(aside)
+        self._handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._open = True
+        self._size = 0
         self._blob: Blob | None = None
 
     @property
@@ -127,26 +130,25 @@ class Incoming:
         """What would be kept, once it was cleaned."""
         return self._clean
 
-    def write(self, part: bytes) -> None:
+    def write(self, *parts: bytes) -> None:
         with self._lock:
-            self._file.write(part)
+            left = [memoryview(part) for part in parts if part]
+            while left:
+                # One call for many: after each the thread has to ask for the interpreter again.
+                written = os.writev(self._handle, left[:_PARTS])
+                self._size += written
+                while left and written >= len(left[0]):
+                    written -= len(left.pop(0))
+                if written:
+                    left[0] = left[0][written:]
 
     def clean(self) -> Blob:
         """Write `content`: nothing is kept yet, and it takes nothing more. Raises Unwanted or Broken."""
         with self._lock:
-            self._file.flush()
-            if not self._file.tell():
+            if not self._size:
                 raise Unwanted
-            with (
-                self._aside.open("rb") as arrived,
-                mmap(arrived.fileno(), 0, access=ACCESS_READ) as content,
-                _create(self._clean) as clean,
-            ):
-                mime = copy_clean(content, clean)
-                clean.flush()
-                os.fsync(clean.fileno())
-                size = clean.tell()
-            self._blob = Blob(_digest_of(self._clean), mime, size)
+            cleaned = clean(self._aside, self._clean)
+            self._blob = Blob(cleaned.digest, cleaned.mime, cleaned.size)
             return self._blob
 
     def keep(self) -> Blob:
@@ -187,21 +189,11 @@ class Incoming:
     def discard(self) -> None:
         """Forget what is not kept."""
         with self._lock:
-            self._file.close()
+            if self._open:
+                os.close(self._handle)
+                self._open = False
             self._aside.unlink(missing_ok=True)
             self._clean.unlink(missing_ok=True)
-
-
-def _create(path: Path) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600), "w+b")
-
-
-def _digest_of(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while part := file.read(STEP):
-            digest.update(part)
-    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from conversations.forms import Field, Merged
+from conversations.forms import Field, Merged, Shape
 from conversations.model import Bold, Bullets, Doc, Filling, Inline, Offer, Paragraph, Sheet, Text
 from conversations.texts import plain
 from conversations.turn import LABEL_LIMIT, Turn
@@ -75,12 +76,12 @@ class Asking:
         """The question of one field; on a platform with native forms, the page it is on. `wrong` is why `typed` could not be taken."""
         turn, answers = self.turn, self.filling.answers
         self.put(focus=name, asking="field", held=held)
-        outline = self.form.outline(answers)
-        at = next((n for n, (field, _) in enumerate(outline) if field.name == name), None)
+        shape = self.form.shape(answers)
+        at = shape.places.get(name)
         if at is None:
             self.advance(lead)  # it does not apply any more
             return
-        field, required = outline[at]
+        field, required = shape.outline[at]
         problems = {each: self.told(problem) for each, problem in (wrong or {}).items()}
         errors: Doc = ()
         for each, problem in problems.items():
@@ -88,14 +89,13 @@ class Asking:
             errors += _prefixed(label, problem)
         value = answers.get(name)
         current = turn.phrase("form.current", value=self.wording.shown(field, value)) if value is not None and not wrong else ()
-        progress = (Bold((Text(f"{at + 1}/{len(outline)}"),)), Text(" · "))
+        progress = (Bold((Text(f"{at + 1}/{len(shape.outline)}"),)), Text(" · "))
         doc = (*lead, *errors, *current, *_prefixed(progress, self.wording.question(field)))
         beside = {each: plain(problem) for each, problem in problems.items()}
-        known = {each.name: picks for each in self.form.fields if (picks := self.guide.known(turn, each.name))}
-        sheet = self.wording.sheet(self.form, self.filling.key, answers, name, lead, typed, beside, known)
+        sheet = self.wording.sheet(self.form, self.filling.key, answers, name, lead, typed, beside, partial(self.guide.known, turn))
         readings = wrong[name].readings if wrong and name in wrong else ()
         offers = (*self.answers_offered(field, readings), *self.asides(field, required, at, value))
-        turn.say(doc, offers, sheet, self.filling.key, ways=self.ways(sheet))
+        turn.say(doc, offers, sheet, self.filling.key, ways=self.ways(sheet, shape))
 
     def answers_offered(self, field: Field, readings: tuple[str, ...]) -> tuple[Offer, ...]:
         if readings:
@@ -127,10 +127,10 @@ class Asking:
             ways.append(turn.offer("form.back", "form", "back", aside=True))
         return (*ways, turn.offer("form.cancel", "form", "cancel", aside=True))
 
-    def ways(self, sheet: Sheet) -> tuple[Offer, ...]:
+    def ways(self, sheet: Sheet, shape: Shape) -> tuple[Offer, ...]:
         """Round a whole page: `back` is the page before, not the question before, which may stand on the same page."""
-        turn, pages = self.turn, self.form.pages(self.filling.answers)
-        back = (turn.offer("form.back", "form", f"edit={pages[sheet.page - 2][0].name}", aside=True),) if sheet.page > 1 else ()
+        turn = self.turn
+        back = (turn.offer("form.back", "form", f"edit={shape.pages[sheet.page - 2][0].name}", aside=True),) if sheet.page > 1 else ()
         return (*back, turn.offer("form.cancel", "form", "cancel", aside=True))
 
     def review(self, lead: Doc = ()) -> None:

@@ -60,7 +60,7 @@ def begin(turn: Turn, lead: Doc = ()) -> None:
     if state.email:
         turn.say((*recorded, *turn.phrase("contact.known_address", email=state.email), *turn.phrase("contact.urgent")))
         return
-    turn.push(Contact("person", key, number))
+    turn.push(Contact(key, number))
     turn.do(SetTimer(TIMER, turn.event.at + PATIENCE_MS))
     turn.say((*recorded, *turn.phrase("contact.ask_person"), *turn.phrase("contact.urgent")), offers(turn))
 

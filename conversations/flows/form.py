@@ -328,8 +328,8 @@ def refresh(turn: Turn) -> None:
     """Before anything else: drafts of another version of their form become this one's, and what the desk dropped since is asked anew."""
     if turn.state.draft is not None:
         turn.remember(draft=_refreshed(turn, turn.state.draft))
-    if any(isinstance(frame, Filling) for frame in turn.state.frames):
-        frames = (_refreshed(turn, frame) if isinstance(frame, Filling) else frame for frame in turn.state.frames)
+    frames = [_refreshed(turn, frame) if isinstance(frame, Filling) else frame for frame in turn.state.frames]
+    if any(new is not old for new, old in zip(frames, turn.state.frames, strict=True)):
         turn.remember(frames=tuple(frame for frame in frames if frame is not None) or (Idle(),))
 
 

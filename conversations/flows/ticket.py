@@ -278,6 +278,8 @@ def title(turn: Turn, answers: Mapping[str, Any]) -> str:
     else:
         first = re.split(r"(?<=[.!?])\s|\n", answers["details"].strip(), maxsplit=1)[0]
         begins = first if len(first) <= TITLE_LIMIT else first[: TITLE_LIMIT - 1].rstrip() + "…"
+        # A title has no full stop, least of all one in the middle of a mail's subject. Dots that trail off stay.
+        begins = begins if begins.endswith("..") else begins.removesuffix(".")
     return f"{begins} · {about}" if about and about not in begins else begins
 
 

@@ -11,7 +11,7 @@ from conversations.model import SCHEMA, Contact, Idle, Offer, Prompt, State
 FULL = State(
     turns=7,
     locale="es",
-    frames=(Idle(), Contact("ticket", "k", "A1")),
+    frames=(Idle(), Contact("k", "A1")),
     prompts=(Prompt("3", (Offer("Sí", "helpful", "priorities"),)),),
     question="¿Qué? 🎉",
 )

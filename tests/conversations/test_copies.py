@@ -29,9 +29,11 @@ def mails(effects: tuple[Effect, ...]) -> list[Mail]:
     return [effect for effect in effects if isinstance(effect, Mail)]
 
 
-def opened(knowledge: Knowledge, state: State, email: str) -> tuple[State, tuple[Effect, ...]]:
+DETAILS = "My mail queue is stuck since this morning.\nSee https://evil.example/"
+
+
+def opened(knowledge: Knowledge, state: State, email: str, details: str = DETAILS) -> tuple[State, tuple[Effect, ...]]:
     """A ticket of regular priority, sent; what its last turn left and did."""
-    details = "My mail queue is stuck since this morning.\nSee https://evil.example/"
     # A proven address is not asked for.
     said = ["technical", "regular", "skip", "skip", details, "skip", *([] if state.email else [email or "skip"]), "send"]
     events: list[Event] = [CommandGiven(name="ticket", locale="en"), *(MessageReceived(text=text) for text in said)]
@@ -54,6 +56,19 @@ def test_a_ticket_that_was_opened_is_confirmed(knowledge: Knowledge) -> None:
     assert own.number in said
     assert "within" in said
     assert "evil.example" not in said, "the address is not proven: strangers' words do not go there"
+
+
+@pytest.mark.parametrize(
+    ("details", "title"),
+    [
+        (DETAILS, "My mail queue is stuck since this morning"),
+        ("Mail is stuck! It was fine before.", "Mail is stuck!"),
+        ("It worked, and then...\nnothing at all", "It worked, and then..."),
+    ],
+)
+def test_a_title_has_no_full_stop(knowledge: Knowledge, details: str, title: str) -> None:
+    state, effects = opened(knowledge, State(locale="en"), "ana@customer.example", details)
+    assert [mail.message.subject for mail in mails(effects)] == [f"[{state.tickets[0].number}] {title}"]
 
 
 def test_to_a_proven_address_goes_what_was_sent(knowledge: Knowledge) -> None:
