@@ -31,7 +31,7 @@ from conversations.effects import (
 from conversations.events import Event, MessageReceived, encoder
 from conversations.flows import proof
 from conversations.knowledge import Knowledge
-from conversations.model import Address
+from conversations.model import Address, Attachment
 from storage.rows import (
     Claim,
     CodeCheck,
@@ -107,7 +107,7 @@ class Effects:
                 case ChangeTicket(key, before, state, who, place, note):
                     self.changes.append(NewChange(key, id, _storable(who), place or self.place, before, state, _storable(note), at))
                 case AddToTicket(key, author, text, name, files):
-                    self.entries.append(NewEntry(key, id, author, _storable(name), _storable(text), _json(files), at))
+                    self.entries.append(NewEntry(key, id, author, _storable(name), _storable(text), _json(_bare(files)), at))
                 case RateTicket(key, rating):
                     self.ratings.append(NewRating(key, rating))
                 case AmendRequest(key, email, text):
@@ -139,6 +139,11 @@ class Effects:
             self.unmailed.append((new, code))
 
 
+def _bare(files: Iterable[Attachment]) -> list[Attachment]:
+    """By what they are found with, and nothing else: what the live chat adds to an id proves who may ask for the file there."""
+    return [replace(file, id=file.id.partition(".")[0]) for file in files]
+
+
 def _opened(effect: OpenTicket) -> NewTicket:
     return NewTicket(
         effect.key,
@@ -150,7 +155,7 @@ def _opened(effect: OpenTicket) -> NewTicket:
         _storable(effect.title),
         _storable(effect.text),
         _json(effect.answers),
-        _json(effect.files),
+        _json(_bare(effect.files)),
         effect.locale,
         effect.topic,
         _storable(effect.name),
