@@ -1,4 +1,4 @@
-"""One script of a whole ticket on every platform, by its own library and against its own server: the tickets are the same, byte for byte."""
+"""One script of a whole ticket on every platform, by its own library and on its own server: the tickets are equal, byte for byte."""
 
 from __future__ import annotations
 
