@@ -18,8 +18,8 @@ from conversations.model import Address, Attachment, Choice
 from tests.adapters.discord_desk import discord_on
 from tests.adapters.discord_markdown import read
 from tests.adapters.discord_parts import Fault
-from tests.adapters.discord_server import BOT, DiscordServer
-from tests.contracts.adapter import AdapterContract, Sample, until
+from tests.adapters.discord_server import BOT, TOKEN, DiscordServer
+from tests.contracts.adapter import FLOOD_S, AdapterContract, Sample, until
 
 ANA, BEN, ROOM, GUILD, CHANNEL = "80351110224678912", "90351110224678913", "110000000000000001", "120000000000000001", "130000000000000001"
 PRIVATE = Address("discord", BOT, ROOM)
@@ -178,9 +178,10 @@ class TestDiscord(AdapterContract):
         ),
     )
     server: DiscordServer
+    secrets = (TOKEN,)
     junk = (
-        {"op": 11},
         {"op": 0, "t": "TYPING_START", "d": {"user_id": ANA}},
+        {"op": 11},
         message("1442100000000000020", "nobody named the bot", channel_id=CHANNEL, guild_id=GUILD),
         message("1442100000000000021", "from another bot", author=user(BEN) | {"bot": True}),
         message("1442100000000000022", "from ourselves", author=user(BOT)),
@@ -241,19 +242,29 @@ class TestDiscord(AdapterContract):
         kinds: list[Any] = [429, 1015, 500, 503, "lost", 50007, 50013, 10003, 40003, 50035, 200000, 40060, 130000, 99999]
 
         @contextlib.asynccontextmanager
-        async def broken(kind: Any) -> AsyncIterator[None]:
-            self.server.faults.append(Fault(kind))
-            yield
-            self.server.faults.clear()
-
-        @contextlib.asynccontextmanager
         async def gone() -> AsyncIterator[None]:
             await self.server.stop()
             yield
             await self.server.start()
 
-        yield from map(broken, kinds)
+        yield from (self.broken(Fault(kind)) for kind in kinds)
         yield gone()
+
+    @contextlib.asynccontextmanager
+    async def broken(self, fault: Fault) -> AsyncIterator[None]:
+        self.server.faults.append(fault)
+        yield
+        self.server.faults.clear()
+
+    def flooded(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return self.broken(Fault(429, FLOOD_S))
+
+    def gone(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return self.broken(Fault(50007))
+
+    def lock_out(self, adapter: Adapter) -> str:
+        self.server.gateway.turned_away = 4004
+        return "RELEVO_DISCORD__TOKEN"
 
 
 def test_a_message_and_its_repeat_have_one_key() -> None:
