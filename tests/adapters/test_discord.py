@@ -139,6 +139,22 @@ class TestDiscord(AdapterContract):
         ),
         Sample(
             interaction(
+                "1442100000000000016",
+                2,
+                {"id": "9", "name": "start", "type": 1, "options": [{"name": "code", "type": 3, "value": "topic_verification"}]},
+            ),
+            Inbound(
+                PRIVATE,
+                key("i", "1442100000000000016"),
+                CommandGiven(name="start", argument="topic_verification", locale="es-ES"),
+            ),
+        ),
+        Sample(
+            interaction("1442100000000000017", 2, {"id": "9", "name": "start", "options": [{"name": "code", "type": 3, "value": "a <b>"}]}),
+            Inbound(PRIVATE, key("i", "1442100000000000017"), CommandGiven(name="start", locale="es-ES")),
+        ),
+        Sample(
+            interaction(
                 "1442100000000000012", 2, {"id": "9", "name": "ask", "options": [{"name": "question", "type": 3, "value": "¿y?"}]}, True
             )
             | {"dm": ROOM},
