@@ -19,6 +19,9 @@ CAPABILITIES: Final = Capabilities(
     # (https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this); a little less, so that no answer is a 429.
     chat_rate=Rate(burst=3, every_ms=1_000),
     account_rate=Rate(burst=5, every_ms=40),
+    # 20 a minute in a group, all its topics together (the same page): 4, and 16 more in the minute. Chats of groups have negative ids.
+    room_rate=Rate(burst=4, every_ms=3_600),
+    rooms="-",
 )
 ENTITIES: Final = 100
 CALLBACK_BYTES: Final = 64

@@ -9,4 +9,4 @@ from msgspec.structs import replace
 
 def unpace(adapter: Any) -> None:
     """To be called before delivery is told of the adapter."""
-    adapter.capabilities = replace(adapter.capabilities, chat_rate=None, account_rate=None)
+    adapter.capabilities = replace(adapter.capabilities, chat_rate=None, account_rate=None, room_rate=None)
