@@ -17,8 +17,8 @@ from storage.engines import open_database
 from tests.adapters.telegram_server import TOKEN, TelegramServer
 from tests.bot.rig import until
 from tests.e2e.program import Program
+from tests.journeys.telephone import Telephone
 from tests.journeys.ticket_script import FORM, REVIEW, SCREENSHOT, Team, whole_ticket
-from tests.journeys.ways import Telephone
 
 ANA = 482113907
 PRESSES = sum(step.act in ("press", "attach") for step in (*FORM, *REVIEW)) + 1
