@@ -30,8 +30,10 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     numbered text). idempotent_send: the platform drops a second send of the same key, so sends may overlap; without it
     delivery keeps a single send in flight, so that a crash can repeat at most one. chat_rate, account_rate: how much the platform takes
     in one chat (with all its threads), and from one account in all; None where nobody counts. Delivery never sends faster. Of an account's
-    burst it keeps a quarter, and at least one if there are two, for replies alone. edits, deletions: the platform tells when a customer
-    changes or deletes what they wrote, in private at least; where it does not, what was first said stands, and a new message corrects it.
+    burst it keeps a quarter, and at least one if there are two, for replies alone. room_rate: in place of chat_rate where several people
+    hear it; rooms: what the chat of such an address begins with ("": the platform has none, or takes as much there). edits, deletions:
+    the platform tells when a customer changes or deletes what they wrote, in private at least; where it does not, what was first said
+    stands, and a new message corrects it.
     """
 
     text_limit: int
@@ -41,8 +43,14 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     idempotent_send: bool = False
     chat_rate: Rate | None = None
     account_rate: Rate | None = None
+    room_rate: Rate | None = None
+    rooms: str = ""
     edits: bool = False
     deletions: bool = False
+
+    def rate_in(self, chat: str) -> Rate | None:
+        """How much the platform takes in this chat."""
+        return self.room_rate if self.rooms and chat.startswith(self.rooms) else self.chat_rate
 
 
 class Outbound(Struct, frozen=True):

@@ -17,7 +17,7 @@ from adapters.base import Accept, Capabilities, Later, NotStored, Outbound, Payl
 from adapters.splitting import split
 from adapters.text import PLAIN, fit_choices, name_files, sendable
 from conversations.events import ChoicePressed, CommandGiven, Event, Inbound, MessageReceived, Started
-from conversations.model import Address
+from conversations.model import Address, Attachment
 
 # --- settings ---
 
@@ -145,7 +145,10 @@ class Memory:
     # --- decode ---
 
     def decode(self, raw: Any) -> Inbound | None:
-        """From `{"id", "chat"}` and one of `text`, `press` (with `label`), `command` (with `argument`) or `start`; `locale` is the hint."""
+        """From `{"id", "chat"}` and one of `text`, `press` (with `label`), `command` (with `argument`) or `start`; `locale` is the hint.
+
+        A text may have `files`, which are kept already.
+        """
         try:
             given = msgspec.convert(raw, _Given)
         except msgspec.ValidationError:
@@ -229,12 +232,13 @@ class _Given(Struct):
     argument: Annotated[str, Meta(max_length=200)] = ""
     start: bool = False
     locale: Annotated[str, Meta(max_length=35)] = ""
+    files: Annotated[tuple[Attachment, ...], Meta(max_length=10)] = ()
 
 
 def _event(given: _Given) -> Event | None:
     locale = sendable(given.locale)
     if given.text is not None:
-        return MessageReceived(text=sendable(given.text), locale=locale)
+        return MessageReceived(text=sendable(given.text), locale=locale, files=given.files)
     if given.press is not None:
         return ChoicePressed(key=sendable(given.press), label=sendable(given.label))
     if given.command is not None:

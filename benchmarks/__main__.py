@@ -6,7 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks import answers, process, turns, uploads
+from benchmarks import answers, platforms, process, turns, uploads
 
 FIGURES = Path("var") / "bench.json"
 
@@ -32,6 +32,8 @@ WORDS = {
     "start_first_s": "… the very first time: tables made, content learnt",
     "rss_idle_mb": "memory when idle, MB",
     "rss_load_mb": "memory with 10,000 open conversations and 200 busy sockets, MB",
+    "start_platforms_s": "start to ready with Telegram, Slack and Discord all connected, seconds",
+    "rss_platforms_mb": "memory when idle with the three, MB",
     "web_conversation_rate": "live chats opened, asked in and answered a second",
     "upload_loop_lag_ms": "what is due in the event loop comes late by, at most, while five files of 20 MB are sent at once, ms",
     "upload_loop_held_ms": "… without the time in which the machine gave it no processor, ms",
@@ -47,7 +49,7 @@ WORDS = {
 def main() -> None:
     out = sys.stdout
     figures: dict[str, float] = {}
-    for run in (turns.run, answers.run, process.run, uploads.run):
+    for run in (turns.run, answers.run, process.run, platforms.run, uploads.run):
         found = run()
         for name, value in found.items():
             shown = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"

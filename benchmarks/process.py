@@ -36,10 +36,16 @@ QUESTIONS = (
 class Desk:
     """`relevo run` in a process of its own; `ready_s` is what it took from the start of the process to the first 200 of /ready."""
 
-    def __init__(self, folder: Path, program: Sequence[str]) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = ("bot",), **settings: str) -> None:
         self.port = free_port()
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RELEVO_")}
-        environment |= {"PYTHONPATH": str(ROOT), "RELEVO_DATA_DIR": str(folder), "RELEVO_HTTP__PORT": str(self.port), **UNLIMITED}
+        environment |= {
+            "PYTHONPATH": str(ROOT),
+            "RELEVO_DATA_DIR": str(folder),
+            "RELEVO_HTTP__PORT": str(self.port),
+            **UNLIMITED,
+            **settings,
+        }
         environment["RELEVO_LOG__LEVEL"] = "warning"
         began = time.perf_counter()
         self._process = subprocess.Popen([sys.executable, "-m", *program, "run"], env=environment, cwd=folder, stdout=subprocess.DEVNULL)

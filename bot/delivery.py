@@ -100,7 +100,7 @@ class Lane:
         idempotent = adapter.capabilities.idempotent_send
         # None where there is nothing to pace: most messages go through the live chat, which counts nothing.
         self._pacing: Pacing | None = None
-        if adapter.capabilities.chat_rate or adapter.capabilities.account_rate:
+        if adapter.capabilities.chat_rate or adapter.capabilities.account_rate or adapter.capabilities.room_rate:
             self._pacing = self._paced()
         self._lease_ms = LEASE_ALONE_MS if alone else LEASE_IDEMPOTENT_MS if idempotent else LEASE_MS
         self._capacity = IN_FLIGHT if idempotent else 1
@@ -234,7 +234,7 @@ class Lane:
         return self._held_until if self._pacing is None else max(self._held_until, self._pacing.account_opens_at(now, urgent=True))
 
     def _paced(self) -> Pacing:
-        return Pacing(self._adapter.capabilities.chat_rate, self._adapter.capabilities.account_rate, self._clock.now())
+        return Pacing(self._adapter.capabilities.rate_in, self._adapter.capabilities.account_rate, self._clock.now())
 
     def _take(self, due: list[Due]) -> None:
         for row in due:

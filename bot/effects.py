@@ -35,7 +35,7 @@ from conversations.effects import (
 from conversations.events import Event, MessageEdited, MessageReceived, encoder
 from conversations.flows import proof
 from conversations.knowledge import Knowledge
-from conversations.model import Address
+from conversations.model import Address, Attachment
 from storage.rows import (
     Claim,
     CodeCheck,
@@ -120,14 +120,14 @@ class Effects:
                 case ChangeTicket(key, before, state, who, place, note):
                     self.changes.append(NewChange(key, id, _storable(who), place or self.place, before, state, _storable(note), at))
                 case AddToTicket(key, author, text, name, files):
-                    self.entries.append(NewEntry(key, wrote, author, _storable(name), _storable(text), _json(files), at))
+                    self.entries.append(NewEntry(key, wrote, author, _storable(name), _storable(text), _json(_bare(files)), at))
                 case KeepMessage(seq, message):
                     self.redactions.append((seq, _json(message)))
                 case MirrorEntry(key, seq, message):
-                    said = (_storable(message.text), _json(message.files))
+                    said = (_storable(message.text), _json(_bare(message.files)))
                     self.mirrored.append(EntryMirror(key, seq, *said, message.edited or None, message.deleted or None))
                 case MirrorTicket(key, title, text, answers, files, edited_at, deleted_at):
-                    words = (_storable(title), _storable(text), _json(answers), _json(files))
+                    words = (_storable(title), _storable(text), _json(answers), _json(_bare(files)))
                     self.mirrored.append(TicketMirror(key, *words, edited_at or None, deleted_at or None))
                 case MirrorRequest(old, new):
                     self.mirrored.append(RequestMirror(_storable(old), _storable(new)))
@@ -162,6 +162,11 @@ class Effects:
             self.unmailed.append((new, code))
 
 
+def _bare(files: Iterable[Attachment]) -> list[Attachment]:
+    """By what they are found with, and nothing else: what the live chat adds to an id proves who may ask for the file there."""
+    return [replace(file, id=file.id.partition(".")[0]) for file in files]
+
+
 def _opened(effect: OpenTicket) -> NewTicket:
     return NewTicket(
         effect.key,
@@ -173,7 +178,7 @@ def _opened(effect: OpenTicket) -> NewTicket:
         _storable(effect.title),
         _storable(effect.text),
         _json(effect.answers),
-        _json(effect.files),
+        _json(_bare(effect.files)),
         effect.locale,
         effect.topic,
         _storable(effect.name),

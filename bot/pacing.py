@@ -6,6 +6,8 @@ ended, so whoever began with a full one would send twice as much as is allowed e
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from adapters.base import Rate
 
 TIDY_AT = 1024
@@ -65,11 +67,12 @@ class _Chat:
 class Pacing:
     """The allowances of one account and of its chats. Replies are `urgent`: of what the account may send, some is kept for them alone.
 
-    A send is counted when its call is begun. Every time here is in epoch milliseconds.
+    `chat` tells the rate of a chat: one for all, or each chat's own, as not all kinds of chat take as much. A send is counted when its call
+    is begun. Every time here is in epoch milliseconds.
     """
 
-    def __init__(self, chat: Rate | None, account: Rate | None, now: int) -> None:
-        self._chat = chat
+    def __init__(self, chat: Rate | Callable[[str], Rate | None] | None, account: Rate | None, now: int) -> None:
+        self._rate_in = chat if callable(chat) else lambda _: chat
         self._account = None if account is None else Allowance(account, now)
         # A burst of one cannot be shared: there a reply waits for one send at most.
         self._kept = 0 if account is None else min(account.burst - 1, max(1, account.burst // 4))
@@ -101,7 +104,7 @@ class Pacing:
         account_at = self.account_opens_at(now, urgent)
         place = self._chats.get(chat)
         if place is None:
-            if self._chat is None:
+            if self._rate_in(chat) is None:
                 if account_at > now:
                     return account_at
                 if self._account is not None:
@@ -112,7 +115,8 @@ class Pacing:
         if opens_at > now:
             booked_until = place.booked[not urgent]
             if booked_until >= opens_at:
-                opens_at = min(booked_until + (self._chat.every_ms if self._chat else 0), opens_at + AHEAD_MS)
+                rate = self._rate_in(chat)
+                opens_at = min(booked_until + (rate.every_ms if rate else 0), opens_at + AHEAD_MS)
             place.booked[not urgent] = opens_at
             return max(opens_at, account_at)
         if account_at > now:
@@ -134,7 +138,8 @@ class Pacing:
             # A chat that may send all of its burst is like one not known, once what the last process may have sent does not count any more.
             self._chats = {name: place for name, place in self._chats.items() if not _forgettable(place, now)}
             self._tidy_at = max(TIDY_AT, 2 * len(self._chats))
-        place = self._chats[chat] = _Chat(None if self._chat is None else Allowance(self._chat, self._begun_at))
+        rate = self._rate_in(chat)
+        place = self._chats[chat] = _Chat(None if rate is None else Allowance(rate, self._begun_at))
         return place
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from adapters.base import Outbound, Payload
 from adapters.ports import FileRefused, Kept
+from bot import preview_marks
 from bot.preview_samples import EMAIL, NOW
 from conversations.knowledge import Desk
 from conversations.model import Address, Attachment, Message
@@ -25,7 +26,8 @@ COLUMNS = 40
 
 Drawn = dict[str, Any]
 """One message (or a part of one) for a look of the template: `chat` the live chat's own JSON, in which `words` are the widget's;
-`text` a `text` as it is, under it `buttons` as rows of labels where there are any; `mail` a `subject` and a `text`.
+`text` a `text` as it is; `talk` its `pieces`, each with its looks, and under it `buttons` as rows of labels where there are any; `mail` a
+`subject` and a `text`.
 """
 
 Draw = Callable[[Outbound], list[Drawn]]
@@ -38,7 +40,7 @@ class Platform(NamedTuple):
 
     id: str
     title: str
-    look: Literal["chat", "text", "mail"]
+    look: Literal["chat", "text", "talk", "mail"]
     open: Callable[[Desk], Draw]
     native: bool = False
     mail: bool = False
@@ -106,6 +108,43 @@ def _terminal(desk: Desk) -> Draw:
     return _each(terminal.encode, lambda body: {"text": body["text"]})
 
 
+def _telegram(desk: Desk) -> Draw:
+    from adapters.telegram.encode import encode
+
+    def shown(body: Any) -> Drawn:
+        if body["method"] != "sendMessage":
+            return {"pieces": [(f"📎 {body['name']}", "")]}
+        rows = [[button["text"] for button in row] for row in body.get("keyboard", ())]
+        return {"pieces": preview_marks.of_telegram(body["text"], body["entities"]), "buttons": rows}
+
+    return _each(encode, shown)
+
+
+def _slack(desk: Desk) -> Draw:
+    from adapters.slack.encode import Post, encode
+
+    def shown(body: Any) -> Drawn:
+        if not isinstance(body, Post):
+            return {"pieces": [(f"📎 {body.file.name}", "")]}
+        rows = [block["elements"] for block in body.blocks if block["type"] == "actions"]
+        labels = [[part["text"]["text"] for each in row for part in each.get("options", [each])] for row in rows]
+        return {"pieces": preview_marks.of_slack(body.blocks), "buttons": labels}
+
+    return _each(encode, shown)
+
+
+def _discord(desk: Desk) -> Draw:
+    from adapters.discord.encode import calls
+
+    def shown(body: Any) -> Drawn:
+        rows = [row["components"] for row in body.json.get("components", ())]
+        labels = [[part["label"] for each in row for part in each.get("options", [each])] for row in rows]
+        files = [(f"\n📎 {file.name}", "") for file in body.files]
+        return {"pieces": [*preview_marks.of_discord(body.json["content"]), *files], "buttons": labels}
+
+    return _each(calls, shown)
+
+
 def _email(desk: Desk) -> Draw:
     from pydantic import SecretStr
 
@@ -142,5 +181,8 @@ class _NoFiles:
 PLATFORMS = (
     Platform("web", "Live chat", "chat", _webchat, native=True),
     Platform("terminal", "Terminal", "text", _terminal),
+    Platform("telegram", "Telegram", "talk", _telegram),
+    Platform("slack", "Slack", "talk", _slack),
+    Platform("discord", "Discord", "talk", _discord),
     Platform("email", "E-mail", "mail", _email, mail=True),
 )

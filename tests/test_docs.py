@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ import click
 import pytest
 from pydantic import BaseModel, SecretStr
 
+from adapters.base import Adapter, Capabilities
 from bot.cli import main
 from bot.settings import PREFIX, Settings, variables
+from tests.contracts.adapter import AdapterContract
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -71,6 +74,31 @@ def test_the_secrets_that_may_come_from_files_are_named() -> None:
 def test_no_page_names_a_setting_that_is_not_there(path: Path) -> None:
     known = {name for name, _ in variables()} | {f"{name}_FILE" for name, secret in variables() if secret}
     assert set(re.findall(rf"\b{PREFIX}[A-Z][A-Z_]*[A-Z]\b", words(path))) <= known
+
+
+# --- platforms ---
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/platforms").glob("*.md")), ids=lambda page: page.stem)
+def test_the_page_of_a_platform_answers_what_the_guide_asks(page: Path) -> None:
+    text = words(page)
+    assert "relevo doctor" in text
+    assert ".env" in text or f"{PREFIX}" in text
+    for heading in ("What it promises", "Known gaps"):
+        assert f"\n## {heading}\n" in text
+
+
+def test_the_guide_to_a_new_platform_names_what_is_there() -> None:
+    """Everything that an adapter must have, may declare, and is asked by its contract; and no file that has gone."""
+    guide = words(ROOT / "docs/adding-a-platform.md")
+    named = set(re.findall(r"`([\w.]+)`", guide))
+    wanted = {name for name in vars(Adapter) if not name.startswith("_")} & {"decode", "encode", "deliver", "run"}
+    wanted |= set(Capabilities.__struct_fields__)
+    to_fill = inspect.getsource(AdapterContract).split("# --- what follows from it ---")[0]
+    wanted |= set(re.findall(r"    (?:async )?def (\w+)\(", to_fill)) | set(re.findall(r"^    (\w+)(?:: .*)? = ", to_fill, re.MULTILINE))
+    assert wanted <= named
+    for path in re.findall(r"`((?:adapters|bot|tests|requirements)/[\w./]+)`", guide):
+        assert (ROOT / path).exists(), path
 
 
 # --- the command line ---

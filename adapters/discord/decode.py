@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from adapters.discord.words import COMMANDS
+from adapters.discord.words import CODE, COMMANDS, QUESTION
 from adapters.text import sendable
 from conversations.events import ChoicePressed, CommandGiven, Event, FormAnswered, Inbound, MessageDeleted, MessageEdited, MessageReceived
 from conversations.model import Address, Attachment
@@ -36,6 +36,9 @@ _COMMAND, _COMPONENT, _MODAL = 2, 3, 5
 _KEY: Final = re.compile(r"[!-~]{1,40}")
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _FORM: Final = re.compile(r"form:([a-z][a-z0-9_]{0,39}):([0-9]{1,6}):([!-~]{0,60})")
+_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What may lead somewhere, as behind a link on the other platforms."""
+
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
 
 
@@ -321,11 +324,19 @@ def _command(given: Interaction) -> Event | None:
     name = given.data.name
     if name not in COMMANDS:
         return None
+    if name == "start":
+        code = _option(given, CODE[0])
+        return CommandGiven(name=name, argument=code if _CODE.fullmatch(code) else "", locale=given.hint)
     if name != "ask":
         return CommandGiven(name=name, locale=given.hint)
-    texts = [option.get("value") for option in given.data.options if option.get("name") == "question"]
-    text = sendable(texts[0]).strip() if texts and isinstance(texts[0], str) else ""
+    text = _option(given, QUESTION[0])
     return MessageReceived(text=text, locale=given.hint) if text else CommandGiven(name="start", locale=given.hint)
+
+
+def _option(given: Interaction, name: str) -> str:
+    """What was typed behind a command; "" when nothing was."""
+    texts = [option.get("value") for option in given.data.options if option.get("name") == name]
+    return sendable(texts[0]).strip() if texts and isinstance(texts[0], str) else ""
 
 
 def _press(given: Interaction) -> Event | None:

@@ -72,7 +72,7 @@ def calls(out: Outbound) -> list[Payload]:
     for n, text in enumerate(parts):
         last = n == len(parts) - 1
         # Discord takes no message without anything in it.
-        json: dict[str, Any] = {"content": text or "\u200b", "flags": _NO_PREVIEWS, "allowed_mentions": NO_MENTIONS}
+        json: dict[str, Any] = {"content": text if text.strip() else "\u200b", "flags": _NO_PREVIEWS, "allowed_mentions": NO_MENTIONS}
         if last and rows:
             json["components"] = rows
         with_last = (tuple(files), message.sheet) if last else ((), None)

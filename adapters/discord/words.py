@@ -64,6 +64,7 @@ _WORDS: Final[dict[str, tuple[str, str]]] = {
 }
 
 COMMANDS: Final[dict[str, tuple[str, str, str, str]]] = {
+    "start": ("start", "Begin, or go straight to what a code stands for", "empezar", "Empieza, o ve directo a lo que indica un código"),
     "menu": ("menu", "What I can help with", "menú", "En qué puedo ayudarte"),
     "help": ("help", "How this works", "ayuda", "Cómo funciona"),
     "ask": ("ask", "Ask a question", "preguntar", "Haz una pregunta"),
@@ -75,6 +76,8 @@ COMMANDS: Final[dict[str, tuple[str, str, str, str]]] = {
 """By the desk's name: name and description in English, then in Spanish. Payloads always carry the first."""
 
 QUESTION: Final = ("question", "Your question, in your own words", "pregunta", "Tu pregunta, con tus palabras")
+
+CODE: Final = ("code", "A code from our site, such as topic_verification", "código", "Un código de nuestra web, como topic_verification")
 
 
 def word(id: str, locale: str, **values: object) -> str:

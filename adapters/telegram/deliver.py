@@ -1,10 +1,10 @@
-"""Makes the calls: sends texts and files, takes away the buttons of questions that are answered, and keeps to what a group takes."""
+"""Makes the calls: sends texts and files, takes away the buttons of questions that are answered, and tells floods apart."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Coroutine
 from typing import Any, Generic, TypeVar
 
@@ -16,8 +16,6 @@ from adapters.ports import Blobs, Now
 from adapters.telegram.api import Api, meaning
 
 REMEMBERED = 10_000
-GROUP_SENDS, GROUP_MS = 20, 60_000
-"""What one group takes, all its topics together: https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this"""
 
 CALL_S = 55.0
 """Delivery takes a message for abandoned after a minute; by then its call must be over, also that of a large file on a slow line."""
@@ -86,12 +84,10 @@ class Deliver:
         self._file_ids: Remembered[tuple[str, str], str] = Remembered()
         # The question that stands open in a chat, to take its buttons away when the talk has gone on.
         self._open: Remembered[str, int] = Remembered()
-        self._groups: Remembered[str, deque[int]] = Remembered()
         self._floods: Remembered[str, int] = Remembered()
 
     async def __call__(self, payload: Payload) -> Receipt:
         chat = payload.address.chat
-        self._pace(chat)
         try:
             async with asyncio.timeout(CALL_S):
                 message = await self._send(payload)
@@ -108,17 +104,6 @@ class Deliver:
         """The buttons of this message were pressed: they are seen to already."""
         if self._open.get(address) == message_id:
             del self._open[address]
-
-    def _pace(self, chat: str) -> None:
-        if not chat.startswith("-"):
-            return
-        sent, now = self._groups.get(chat, deque()), self._now()
-        while sent and sent[0] <= now - GROUP_MS:
-            sent.popleft()
-        if len(sent) >= GROUP_SENDS:
-            raise Later((sent[0] + GROUP_MS - now) / 1000, "as much as a group takes")
-        sent.append(now)
-        self._groups.keep(chat, sent)
 
     def _judged(self, error: Exception, chat: str) -> Exception:
         """A flood in one chat is that chat's; in two at the same time it is the account's, and going on would make it worse."""

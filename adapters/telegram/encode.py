@@ -21,6 +21,9 @@ CAPABILITIES: Final = Capabilities(
     account_rate=Rate(burst=5, every_ms=40),
     # Deletions are not told to bots (https://core.telegram.org/bots/api#update has no such kind).
     edits=True,
+    # 20 a minute in a group, all its topics together (the same page): 4, and 16 more in the minute. Chats of groups have negative ids.
+    room_rate=Rate(burst=4, every_ms=3_600),
+    rooms="-",
 )
 ENTITIES: Final = 100
 CALLBACK_BYTES: Final = 64

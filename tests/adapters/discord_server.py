@@ -361,7 +361,10 @@ class DiscordServer:
         given = await request.json()
         if fault := next(rules.commands(given), None):
             return self._refuse(rules.INVALID, fault)
-        # Discord adds to what it was told, and leaves nothing out.
+        # Discord adds to what it was told, and leaves out of it only that an option is not required, which is so anyway.
+        for option in (option for command in given for option in command.get("options", [])):
+            if not option.get("required"):
+                option.pop("required", None)
         self.commands = [{"id": self.id(), "version": "1", "default_permission": True, "nsfw": False, **command} for command in given]
         self.synced += 1
         return reply(self.commands)

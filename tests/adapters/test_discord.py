@@ -18,8 +18,8 @@ from conversations.model import Address, Attachment, Choice
 from tests.adapters.discord_desk import discord_on
 from tests.adapters.discord_markdown import read
 from tests.adapters.discord_parts import Fault
-from tests.adapters.discord_server import BOT, DiscordServer
-from tests.contracts.adapter import AdapterContract, Sample, until
+from tests.adapters.discord_server import BOT, TOKEN, DiscordServer
+from tests.contracts.adapter import FLOOD_S, AdapterContract, Sample, until
 
 ANA, BEN, ROOM, GUILD, CHANNEL = "80351110224678912", "90351110224678913", "110000000000000001", "120000000000000001", "130000000000000001"
 PRIVATE = Address("discord", BOT, ROOM)
@@ -143,6 +143,22 @@ class TestDiscord(AdapterContract):
         ),
         Sample(
             interaction(
+                "1442100000000000016",
+                2,
+                {"id": "9", "name": "start", "type": 1, "options": [{"name": "code", "type": 3, "value": "topic_verification"}]},
+            ),
+            Inbound(
+                PRIVATE,
+                key("i", "1442100000000000016"),
+                CommandGiven(name="start", argument="topic_verification", locale="es-ES"),
+            ),
+        ),
+        Sample(
+            interaction("1442100000000000017", 2, {"id": "9", "name": "start", "options": [{"name": "code", "type": 3, "value": "a <b>"}]}),
+            Inbound(PRIVATE, key("i", "1442100000000000017"), CommandGiven(name="start", locale="es-ES")),
+        ),
+        Sample(
+            interaction(
                 "1442100000000000012", 2, {"id": "9", "name": "ask", "options": [{"name": "question", "type": 3, "value": "¿y?"}]}, True
             )
             | {"dm": ROOM},
@@ -194,8 +210,8 @@ class TestDiscord(AdapterContract):
         ),
     )
     server: DiscordServer
+    secrets = (TOKEN,)
     junk = (
-        {"op": 11},
         {"op": 0, "t": "TYPING_START", "d": {"user_id": ANA}},
         changed("1442100000000000001", "https://a.example", edited_timestamp=None),  # a preview was drawn
         changed("1442100000000000001", "nuestro", author=user(BOT)),
@@ -203,6 +219,7 @@ class TestDiscord(AdapterContract):
         {"op": 0, "t": "MESSAGE_UPDATE", "d": {"id": "1442100000000000001", "channel_id": ROOM, "embeds": []}},
         {"op": 0, "t": "MESSAGE_DELETE", "d": {"id": "1442100000000000003", "channel_id": CHANNEL, "guild_id": GUILD}},
         {"op": 0, "t": "MESSAGE_DELETE_BULK", "d": {"ids": ["1442100000000000001"], "channel_id": ROOM}},
+        {"op": 11},
         message("1442100000000000020", "nobody named the bot", channel_id=CHANNEL, guild_id=GUILD),
         message("1442100000000000021", "from another bot", author=user(BEN) | {"bot": True}),
         message("1442100000000000022", "from ourselves", author=user(BOT)),
@@ -263,19 +280,29 @@ class TestDiscord(AdapterContract):
         kinds: list[Any] = [429, 1015, 500, 503, "lost", 50007, 50013, 10003, 40003, 50035, 200000, 40060, 130000, 99999]
 
         @contextlib.asynccontextmanager
-        async def broken(kind: Any) -> AsyncIterator[None]:
-            self.server.faults.append(Fault(kind))
-            yield
-            self.server.faults.clear()
-
-        @contextlib.asynccontextmanager
         async def gone() -> AsyncIterator[None]:
             await self.server.stop()
             yield
             await self.server.start()
 
-        yield from map(broken, kinds)
+        yield from (self.broken(Fault(kind)) for kind in kinds)
         yield gone()
+
+    @contextlib.asynccontextmanager
+    async def broken(self, fault: Fault) -> AsyncIterator[None]:
+        self.server.faults.append(fault)
+        yield
+        self.server.faults.clear()
+
+    def flooded(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return self.broken(Fault(429, FLOOD_S))
+
+    def gone(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return self.broken(Fault(50007))
+
+    def lock_out(self, adapter: Adapter) -> str:
+        self.server.gateway.turned_away = 4004
+        return "RELEVO_DISCORD__TOKEN"
 
 
 def test_a_message_and_its_repeat_have_one_key() -> None:

@@ -107,13 +107,16 @@ class TestEmail(AdapterContract):
     async def screen(self, adapter: Adapter) -> str:
         return "\n".join(_Page(text_of(mail, "html")).text for mail in self.postbox.mails)
 
-    def breakages(self, adapter: Adapter) -> Iterable[AbstractAsyncContextManager[None]]:
-        @contextlib.asynccontextmanager
-        async def saying(command: str, answer: str) -> AsyncIterator[None]:
-            self.postbox.says[command] = answer
-            yield
-            assert not self.postbox.says
+    @contextlib.asynccontextmanager
+    async def saying(self, command: str, answer: str) -> AsyncIterator[None]:
+        self.postbox.says[command] = answer
+        yield
+        assert not self.postbox.says
 
+    def gone(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return self.saying("RCPT", "550 5.1.1 no")
+
+    def breakages(self, adapter: Adapter) -> Iterable[AbstractAsyncContextManager[None]]:
         @contextlib.asynccontextmanager
         async def silent() -> AsyncIterator[None]:
             self.postbox.silent = True
@@ -121,7 +124,7 @@ class TestEmail(AdapterContract):
 
         for command in ("MAIL", "RCPT", "DATA"):
             for answer in ("421 4.3.2 down", "450 4.2.1 later", "550 5.1.1 no", "552 5.2.2 full", "354 what"):
-                yield saying(command, answer)
+                yield self.saying(command, answer)
         yield silent()
 
 

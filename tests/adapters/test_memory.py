@@ -17,7 +17,7 @@ from adapters.base import Adapter, Later, Outbound, Payload, Unreachable
 from adapters.memory import Memory, Queue, Sent, SocketFeed, append_to
 from conversations.events import ChoicePressed, CommandGiven, Inbound, MessageReceived, Started
 from conversations.model import Address, Choice, Message, paragraph
-from tests.contracts.adapter import AdapterContract, Intake, Sample, until
+from tests.contracts.adapter import FLOOD_S, AdapterContract, Intake, Sample, until
 
 ANA = Address("memory", "desk", "ana")
 
@@ -56,6 +56,12 @@ class TestMemory(AdapterContract):
         assert isinstance(adapter, Memory)
         return "\n".join(sent.text for sent in adapter.sent)
 
+    def flooded(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return failing(adapter, Later(FLOOD_S, "busy"))
+
+    def gone(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return failing(adapter, Unreachable("blocked"))
+
     def breakages(self, adapter: Adapter) -> Iterable[AbstractAsyncContextManager[None]]:
         assert isinstance(adapter, Memory)
 
@@ -69,6 +75,14 @@ class TestMemory(AdapterContract):
             adapter._sink = kept
 
         yield full_disk()
+
+
+@contextlib.asynccontextmanager
+async def failing(adapter: Adapter, error: Exception) -> AsyncIterator[None]:
+    assert isinstance(adapter, Memory)
+    adapter.fault = lambda payload, key: error
+    yield
+    adapter.fault = None
 
 
 def queue(adapter: Adapter) -> Queue:

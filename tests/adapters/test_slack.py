@@ -17,13 +17,14 @@ from conversations.model import Choice
 from tests.adapters import slack_desk as desk
 from tests.adapters import slack_rules as rules
 from tests.adapters.slack_server import SlackServer, slack
-from tests.adapters.slack_wire import Fault, leaves, shown
-from tests.contracts.adapter import AdapterContract
+from tests.adapters.slack_wire import APP_TOKEN, BOT_TOKEN, Fault, leaves, shown
+from tests.contracts.adapter import FLOOD_S, AdapterContract
 
 
 class TestSlack(AdapterContract):
     samples = desk.SAMPLES
     junk = desk.JUNK
+    secrets = (BOT_TOKEN, APP_TOKEN)
 
     @pytest.fixture
     async def server(self) -> AsyncIterator[SlackServer]:
@@ -74,17 +75,28 @@ class TestSlack(AdapterContract):
         return server_of(adapter).screen("D0ANA")
 
     def breakages(self, adapter: Adapter) -> Iterable[AbstractAsyncContextManager[None]]:
-        server = server_of(adapter)
         codes = ("channel_not_found", "is_archived", "restricted_action", "msg_too_long", "token_revoked", "something_new", "fatal_error")
         faults: list[Fault] = [("429", 3), ("429", None), ("5xx", 500), ("5xx", 502), ("reset before",), ("reset after",), ("garbage",)]
 
-        @contextlib.asynccontextmanager
-        async def broken(fault: Fault) -> AsyncIterator[None]:
-            server.faults["chat.postMessage"].append(fault)
-            yield
-            server.faults.clear()
+        return [broken(adapter, fault) for fault in (*faults, *(("refuse", code) for code in codes))]
 
-        return [broken(fault) for fault in (*faults, *(("refuse", code) for code in codes))]
+    def flooded(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return broken(adapter, ("429", FLOOD_S))
+
+    def gone(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return broken(adapter, ("refuse", "channel_not_found"))
+
+    def lock_out(self, adapter: Adapter) -> str:
+        server_of(adapter).faults["auth.test"].append(("refuse", "invalid_auth"))
+        return "RELEVO_SLACK__BOT_TOKEN"
+
+
+@contextlib.asynccontextmanager
+async def broken(adapter: Adapter, fault: Fault) -> AsyncIterator[None]:
+    server = server_of(adapter)
+    server.faults["chat.postMessage"].append(fault)
+    yield
+    server.faults.clear()
 
 
 def post(payload: Payload) -> Post:

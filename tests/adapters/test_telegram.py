@@ -21,7 +21,7 @@ from conversations.model import Choice, Message
 from tests.adapters.telegram_samples import JUNK, SAMPLES
 from tests.adapters.telegram_server import TOKEN, TelegramServer
 from tests.adapters.telegram_wire import Refusal
-from tests.contracts.adapter import AdapterContract, containers, until
+from tests.contracts.adapter import FLOOD_S, AdapterContract, containers, until
 
 QUICK = Pace(poll=5, read=5.0, media=5.0, album=0.15, again=0.05, retry=0.05, retry_limit=0.1, conflict=0.05)
 
@@ -56,6 +56,7 @@ def server() -> Iterator[TelegramServer]:
 class TestTelegram(AdapterContract):
     samples = SAMPLES
     junk = JUNK
+    secrets = (TOKEN, TOKEN.partition(":")[2])
 
     @pytest.fixture
     def adapter(self, server: TelegramServer, tmp_path: Path) -> Adapter:
@@ -84,28 +85,40 @@ class TestTelegram(AdapterContract):
         return "\n".join(self.server.texts(int(self.address.chat)))
 
     def breakages(self, adapter: Adapter) -> Iterable[AbstractAsyncContextManager[None]]:
-        @contextlib.asynccontextmanager
-        async def broken(fault: Any) -> AsyncIterator[None]:
-            self.server.fault = lambda method, form: fault
-            yield
-            self.server.fault = lambda method, form: None
+        return [self.broken(error) for error in BREAKAGES]
 
-        errors = (
-            Refusal(429, "Too Many Requests: retry after 3", retry_after=3),
-            Refusal(429, "Too Many Requests: retry after 3"),
-            Refusal(500, "Internal Server Error"),
-            Refusal(403, "Forbidden: bot was blocked by the user"),
-            Refusal(400, "Bad Request: message is too long"),
-            Refusal(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-100123),
-            Refusal(401, "Unauthorized"),
-            Refusal(404, "Not Found"),
-            Refusal(409, "Conflict: terminated"),
-            Refusal(418, "I'm a teapot"),
-            "drop",
-            "reset",
-            "html",
-        )
-        return [broken(error) for error in errors]
+    @contextlib.asynccontextmanager
+    async def broken(self, fault: Any) -> AsyncIterator[None]:
+        self.server.fault = lambda method, form: fault
+        yield
+        self.server.fault = lambda method, form: None
+
+    def flooded(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return self.broken(Refusal(429, f"Too Many Requests: retry after {FLOOD_S}", retry_after=FLOOD_S))
+
+    def gone(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return self.broken(Refusal(403, "Forbidden: bot was blocked by the user"))
+
+    def lock_out(self, adapter: Adapter) -> str:
+        self.server.refuses_token = True
+        return "RELEVO_TELEGRAM__TOKEN"
+
+
+BREAKAGES = (
+    Refusal(429, "Too Many Requests: retry after 3", retry_after=3),
+    Refusal(429, "Too Many Requests: retry after 3"),
+    Refusal(500, "Internal Server Error"),
+    Refusal(403, "Forbidden: bot was blocked by the user"),
+    Refusal(400, "Bad Request: message is too long"),
+    Refusal(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=-100123),
+    Refusal(401, "Unauthorized"),
+    Refusal(404, "Not Found"),
+    Refusal(409, "Conflict: terminated"),
+    Refusal(418, "I'm a teapot"),
+    "drop",
+    "reset",
+    "html",
+)
 
 
 def mutated(chance: random.Random) -> Any:

@@ -279,21 +279,6 @@ async def test_two_chats_in_flood_hold_up_the_account(server: TelegramServer, tm
     assert found == [False, False, True]
 
 
-async def test_a_group_is_sent_no_more_than_it_takes(server: TelegramServer, tmp_path: Path) -> None:
-    now = [1_000_000]
-    adapter = telegram(server, tmp_path, now=lambda: now[0])
-    server.know(-77)
-    out = Outbound(Address("telegram", HERE.account, "-77"), Message(paragraph("x"), "es"), "1.1.0")
-    for _ in range(20):
-        await adapter.deliver(adapter.encode(out)[0], "k")
-        now[0] += 1000
-    with pytest.raises(Later) as raised:
-        await adapter.deliver(adapter.encode(out)[0], "k")
-    assert raised.value.after == 40
-    now[0] += 40_000
-    await adapter.deliver(adapter.encode(out)[0], "k")
-
-
 # --- buttons ---
 
 QUESTION = Message(

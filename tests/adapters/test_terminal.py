@@ -98,18 +98,20 @@ class TestTerminal(AdapterContract):
         return re.sub("\x1b\\[\\d+m", "", self.pipe.output.getvalue())
 
     def breakages(self, adapter: Adapter) -> Iterable[AbstractAsyncContextManager[None]]:
-        assert isinstance(adapter, Terminal)
-
-        @contextlib.asynccontextmanager
-        async def output(broken: io.StringIO) -> AsyncIterator[None]:
-            adapter._output, kept = broken, adapter._output
-            yield
-            adapter._output = kept
-
         closed = io.StringIO()
         closed.close()
-        yield output(closed)
-        yield output(NoReader())
+        yield self.printing_to(adapter, closed)
+        yield self.printing_to(adapter, NoReader())
+
+    def gone(self, adapter: Adapter) -> AbstractAsyncContextManager[None]:
+        return self.printing_to(adapter, NoReader())
+
+    @contextlib.asynccontextmanager
+    async def printing_to(self, adapter: Adapter, broken: io.StringIO) -> AsyncIterator[None]:
+        assert isinstance(adapter, Terminal)
+        adapter._output, kept = broken, adapter._output
+        yield
+        adapter._output = kept
 
 
 class NoReader(io.StringIO):

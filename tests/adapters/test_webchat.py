@@ -85,6 +85,10 @@ class TestWebChat(AdapterContract):
         assert answer.is_success or answer.status_code == 503
         self.taken += answer.is_success
 
+    async def offer_junk(self, adapter: Adapter, raw: Any) -> None:
+        answer = await self.http.post("/chat/messages", json=raw["body"], headers={"authorization": f"Bearer {self.token}"})
+        assert answer.status_code == 422
+
     async def redeliver(self, adapter: Adapter, raw: Any) -> None:
         await self.offer(adapter, raw)
 

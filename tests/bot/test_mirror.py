@@ -118,7 +118,7 @@ async def test_what_a_ticket_was_opened_with_is_edited_and_then_gone(desk: Desk)
     said = await desk.count()
     await desk.does(MessageEdited(of=key, text="The panel wants a password I do not have.", made=1_800_000_000_000))
     after = await desk.ticket()
-    assert (after.title, after.text) == ("The panel wants a password I do not have.",) * 2
+    assert (after.title, after.text) == ("The panel wants a password I do not have", "The panel wants a password I do not have.")
     assert (after.edited_at, after.deleted_at) == (1_800_000_000_000, None)
     kept = ("number", "state", "priority", "department", "due_at", "created_at", "first_reply_at", "proof")
     assert {name: getattr(after, name) for name in kept} == {name: getattr(before, name) for name in kept}

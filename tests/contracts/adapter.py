@@ -1,7 +1,8 @@
 """What every adapter promises. A platform's tests subclass AdapterContract, fill in how the platform is looked at, and inherit the rest.
 
 To fill: the fixture `adapter`, `samples`, and `shown`, `offer`, `acknowledged`, `screen`. The other members have defaults that are right
-for a platform without markup, buttons and faults of its own; a platform that has them overrides them.
+for a platform without markup, buttons and faults of its own; a platform that has them overrides them. Nothing is skipped: where a platform
+cannot do something, what it does instead is tested.
 """
 
 from __future__ import annotations
@@ -16,24 +17,29 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from adapters.base import Accepted, Adapter, Later, NotStored, Outbound, Payload, Receipt, Refused, Unreachable
+from adapters.base import Accepted, Adapter, Later, NotStored, Outbound, Payload, Receipt, Refused, Unreachable, Unwelcome
 from adapters.splitting import length
 from adapters.text import without_controls
 from conversations import events
 from conversations.events import Inbound, MessageDeleted, MessageEdited, MessageReceived
 from conversations.model import (
     Address,
+    Attachment,
     Bold,
     Break,
     Bullets,
     Choice,
     Code,
     Doc,
+    Input,
     Italic,
     Link,
     Message,
+    Option,
     Paragraph,
+    Sheet,
     Steps,
     Text,
     paragraph,
@@ -41,6 +47,8 @@ from conversations.model import (
 
 PATIENCE_S = 20.0
 """Only a hanging adapter waits this long; nothing is measured by it."""
+
+FLOOD_S = 3
 
 NASTY = (
     "*bold* _italic_ ~gone~ `code` __under__ ||spoiler|| **both**",
@@ -108,7 +116,10 @@ class AdapterContract:
     # --- to fill ---
 
     receives = True
-    """False for a platform that only sends: it has no samples and gives `address` itself, and what is about receiving is left out."""
+    """False for a platform that only sends: it has no samples and gives `address` itself, and must take in nothing at all."""
+
+    secrets: Sequence[str] = ()
+    """What the adapter was given to get in with: it may stand in no error and no line of the log."""
 
     samples: Sequence[Sample] = ()
     """Payloads with something in them for the desk. The first can be offered to the running adapter; all are of different events."""
@@ -154,12 +165,31 @@ class AdapterContract:
         """Ways in which the platform can fail a delivery, each for as long as its context is entered."""
         return ()
 
+    async def offer_junk(self, adapter: Adapter, raw: Any) -> None:
+        """The platform delivers something without meaning for the desk."""
+        await self.offer(adapter, raw)
+
+    def flooded(self, adapter: Adapter) -> AbstractAsyncContextManager[None] | None:
+        """While it is entered, the platform asks for FLOOD_S seconds of quiet. None where nobody ever does."""
+        return None
+
+    def gone(self, adapter: Adapter) -> AbstractAsyncContextManager[None] | None:
+        """While it is entered, the recipient has left for good. None where nobody can tell: there a send is a send."""
+        return None
+
+    def lock_out(self, adapter: Adapter) -> str:
+        """The platform lets the account in no more: the setting that `run` must name. "" where there is nothing to be let into."""
+        return ""
+
     # --- what follows from it ---
 
-    @pytest.fixture
-    def receiving(self) -> None:
-        if not self.receives:
-            pytest.skip("nothing is received on this platform")
+    async def only_sends(self, adapter: Adapter) -> None:
+        """What holds instead where nothing is received: `run` asks for nothing, and there is nothing to decode."""
+        intake = Intake()
+        async with self.running(adapter, intake.accept):
+            await settle()
+        assert intake.calls == []
+        assert adapter.decode({"text": "hola"}) is None
 
     @property
     def address(self) -> Address:
@@ -315,17 +345,93 @@ class AdapterContract:
         times = visible(await self.screen(adapter)).count(visible("Solo una vez"))
         assert times == (1 if adapter.capabilities.idempotent_send else 2)
 
-    async def test_only_the_three_errors_leave_deliver(self, adapter: Adapter) -> None:
+    async def test_only_the_three_errors_leave_deliver_and_tell_no_secret(self, adapter: Adapter, caplog: pytest.LogCaptureFixture) -> None:
         (payload,) = adapter.encode(self.out(paragraph("¿Llega?")))
         for n, broken in enumerate(self.breakages(adapter)):
             async with broken:
-                with pytest.raises((Later, Unreachable, Refused)):
+                with pytest.raises((Later, Unreachable, Refused)) as told:
                     await adapter.deliver(payload, f"8.8.{n}")
+                if isinstance(told.value, Later):
+                    assert 0 <= told.value.after < 86_400
+                assert not [secret for secret in self.secrets if secret in str(told.value) + caplog.text]
+
+    async def test_a_receipt_names_what_was_sent(self, adapter: Adapter) -> None:
+        receipts = []
+        for n, text in enumerate(("Una", "Otra")):
+            (payload,) = adapter.encode(replace(self.out(paragraph(text)), key=f"4.4.{n}"))
+            receipts.append(await adapter.deliver(payload, f"4.4.{n}.0"))
+        assert all(receipt.platform_id for receipt in receipts)
+        assert receipts[0] != receipts[1]
+
+    @pytest.mark.parametrize(
+        "doc", [(), paragraph(""), paragraph(" \n "), paragraph("\u200e\x00")], ids=["none", "empty", "blank", "unseen"]
+    )
+    async def test_a_message_without_words_is_sent_or_left_out(self, adapter: Adapter, doc: Doc) -> None:
+        """A platform that takes no empty message must not be asked to: it would refuse, and hold up nobody, but tell the operators."""
+        for payload in adapter.encode(self.out(doc, ["Sí"])):
+            assert isinstance(await adapter.deliver(payload, f"6.6.{payload.part}"), Receipt)
+
+    async def test_a_flood_is_waited_out_for_as_long_as_the_platform_says(self, adapter: Adapter) -> None:
+        (payload,) = adapter.encode(self.out(paragraph("Otra vez")))
+        flooded = self.flooded(adapter)
+        if flooded is None:
+            for n in range(10):
+                assert isinstance(await adapter.deliver(payload, f"7.7.{n}"), Receipt)
+            return
+        async with flooded:
+            with pytest.raises(Later) as later:
+                await adapter.deliver(payload, "7.7.0")
+        assert FLOOD_S <= later.value.after < FLOOD_S + 2
+
+    async def test_who_is_gone_is_not_written_to_any_more(self, adapter: Adapter) -> None:
+        (payload,) = adapter.encode(self.out(paragraph("¿Estás?")))
+        gone = self.gone(adapter)
+        if gone is None:
+            assert isinstance(await adapter.deliver(payload, "3.3.0"), Receipt)
+            return
+        async with gone:
+            with pytest.raises(Unreachable) as left:
+                await adapter.deliver(payload, "3.3.0")
+        assert left.value.moved is None
+
+    # what only some platforms draw
+
+    def test_a_button_carries_the_longest_key_there_is(self, adapter: Adapter) -> None:
+        choices = tuple(Choice(f"{'9' * 36}.{n:03d}", f"Opción {n}") for n in range(3))
+        payloads = adapter.encode(Outbound(self.address, Message(paragraph("¿Cuál?"), "es", choices), "5.2.1"))
+        buttons = [button for payload in payloads for button in self.buttons(payload)]
+        if adapter.capabilities.choices >= len(choices):
+            assert tuple(buttons) == choices
+        else:
+            seen = visible("".join(map(self.shown, payloads)))
+            assert not buttons
+            assert all(visible(f"{n}) {choice.label}") in seen for n, choice in enumerate(choices, 1))
+
+    def test_a_form_can_always_be_answered_a_question_at_a_time(self, adapter: Adapter) -> None:
+        """Drawn as a page or not: the question and its answers stand in the chat as well."""
+        options = (Option("a", "Técnico"), Option("b", "Facturación"))
+        inputs = (Input("department", "one", "Departamento", True, options=options), Input("details", "lines", "Detalles", limit=4000))
+        choices = (Choice("7.1", "Técnico"), Choice("7.2", "Facturación"), Choice("7.3", "← Atrás", aside=True))
+        sheet = Sheet("70.1", "ticket", 1, 1, 2, inputs, "department")
+        payloads = adapter.encode(Outbound(self.address, Message(paragraph("¿Para quién es?"), "es", choices, sheet), "5.2.1"))
+        seen = visible("".join(map(self.shown, payloads)))
+        assert visible("¿Para quién es?") in seen
+        keys = {button.key for payload in payloads for button in self.buttons(payload)}
+        if adapter.capabilities.choices:
+            assert keys >= {choice.key for choice in choices}
+        else:
+            assert all(visible(choice.label) in seen for choice in choices)
+
+    def test_a_file_is_sent_or_named(self, adapter: Adapter) -> None:
+        file = Attachment("ab" * 32, "informe-7.pdf", "application/pdf", 1234)
+        payloads = adapter.encode(Outbound(self.address, Message(paragraph("Aquí está"), "es", files=(file,)), "5.2.1"))
+        assert all(any(part in repr(payload.body) for payload in payloads) for part in ("Aquí está", "informe-7.pdf"))
 
     # run
 
-    @pytest.mark.usefixtures("receiving")
     async def test_an_event_is_acknowledged_only_once_it_is_stored(self, adapter: Adapter) -> None:
+        if not self.receives:
+            return await self.only_sends(adapter)
         intake = Intake(open=False)
         async with self.running(adapter, intake.accept):
             offered = asyncio.create_task(self.offer(adapter, copy.deepcopy(self.samples[0].raw)))
@@ -337,8 +443,9 @@ class AdapterContract:
             await offered
         assert intake.calls == [self.samples[0].inbound]
 
-    @pytest.mark.usefixtures("receiving")
     async def test_an_event_that_was_not_stored_is_not_acknowledged(self, adapter: Adapter) -> None:
+        if not self.receives:
+            return await self.only_sends(adapter)
         intake = Intake(refusals=1, open=False)
         async with self.running(adapter, intake.accept):
             offered = [asyncio.create_task(self.offer(adapter, copy.deepcopy(self.samples[0].raw)))]
@@ -354,8 +461,9 @@ class AdapterContract:
             await asyncio.gather(*offered)
         assert set(intake.calls) == {self.samples[0].inbound}
 
-    @pytest.mark.usefixtures("receiving")
     async def test_cancelling_stops_it_and_acknowledges_nothing_more(self, adapter: Adapter) -> None:
+        if not self.receives:
+            return await self.only_sends(adapter)
         intake = Intake(open=False)
         offered: asyncio.Task[None] | None = None
         async with self.running(adapter, intake.accept):
@@ -364,6 +472,31 @@ class AdapterContract:
         offered.cancel()
         await asyncio.gather(offered, return_exceptions=True)
         assert self.acknowledged(adapter) == 0
+
+    async def test_what_means_nothing_does_not_hold_up_what_comes_after_it(self, adapter: Adapter) -> None:
+        if not self.receives:
+            return await self.only_sends(adapter)
+        intake = Intake()
+        async with self.running(adapter, intake.accept):
+            await self.offer_junk(adapter, copy.deepcopy(self.junk[0]))
+            offered = asyncio.create_task(self.offer(adapter, copy.deepcopy(self.samples[0].raw)))
+            await until(lambda: intake.calls)
+            await offered
+        assert [inbound.event for inbound in intake.calls] == [self.samples[0].inbound.event]
+
+    async def test_who_is_not_let_in_says_which_setting_is_wrong(self, adapter: Adapter, caplog: pytest.LogCaptureFixture) -> None:
+        setting = self.lock_out(adapter)
+        if not setting:
+            # Nobody can turn it away: it runs until it is stopped.
+            async with self.running(adapter, Intake().accept):
+                await settle()
+            return
+        async with asyncio.timeout(PATIENCE_S):
+            with pytest.raises(Unwelcome) as told:
+                await adapter.run(Intake().accept)
+        assert str(told.value).startswith(f"{setting}: ")
+        assert "\n" not in str(told.value)
+        assert not [secret for secret in self.secrets if secret in str(told.value) + caplog.text]
 
     async def test_an_idle_adapter_can_be_cancelled(self, adapter: Adapter) -> None:
         async with self.running(adapter, Intake().accept):

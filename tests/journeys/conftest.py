@@ -28,8 +28,16 @@ _names = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def knowledge() -> Knowledge:
-    return load_knowledge(BESIDE_THE_CODE / "content" / "introserv")
+def knowledge(learnt: Path) -> Knowledge:
+    return load_knowledge(BESIDE_THE_CODE / "content" / "introserv", learnt)
+
+
+@pytest.fixture(scope="session")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the desk keeps of its files between starts: made once."""
+    folder = tmp_path_factory.mktemp("learnt")
+    load_knowledge(BESIDE_THE_CODE / "content" / "introserv", folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from tests.adapters.discord_markdown import read
 from tests.adapters.discord_parts import Interaction, buttons
 from tests.adapters.discord_server import DiscordServer
 from tests.bot.rig import until
+from tests.journeys.unpaced import unpace
 
 ANA = "80351110224678912"
 
@@ -109,6 +110,7 @@ async def discord_street(url: str, knowledge: Knowledge, folder: Path, server: D
         adapter = Discord(
             settings_for(server), blobs=Files(Blobs(folder / "blobs")), said=SaidBefore(database), heard=HeardLately(database, clock)
         )
+        unpace(adapter)
         alone = url.startswith("sqlite")
         pipeline = Pipeline(database, [adapter], decide, lambda: knowledge, clock, Ids(clock), metrics, log, alone=alone)
         pipeline.start(supervisor)

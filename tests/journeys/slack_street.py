@@ -25,6 +25,7 @@ from tests.adapters.slack_desk import settings
 from tests.adapters.slack_people import People
 from tests.adapters.slack_server import SlackServer
 from tests.adapters.slack_wire import labels, shown
+from tests.journeys.unpaced import unpace
 
 
 class Street(NamedTuple):
@@ -50,6 +51,7 @@ async def opened(server: SlackServer, url: str, folder: Path, knowledge: Knowled
         now=clock.now,
     )
     slack.catch_up.pace = 0.0
+    unpace(slack)
     pipeline = Pipeline(database, [slack], decide, lambda: knowledge, clock, Ids(clock), metrics, log)
     pipeline.start(supervisor)
     pipeline.receive(supervisor)
@@ -65,6 +67,8 @@ async def opened(server: SlackServer, url: str, folder: Path, knowledge: Knowled
 
 class SlackCustomer:
     """tests.journeys.ticket_script.Customer, who writes and presses in the direct chat and leaves every window closed."""
+
+    uploads = True
 
     def __init__(self, server: SlackServer, user: str = "U0BEN") -> None:
         self.server = server
@@ -115,7 +119,8 @@ class SlackCustomer:
         view = next(iter(self.server.views.values()))
         return [block["block_id"].partition("@")[0] for block in view["blocks"] if block["type"] == "input"]
 
-    async def submit(self, values: dict[str, Any]) -> str:
+    async def send_window(self, values: dict[str, Any]) -> str:
+        """What Slack did then: clear, close, update, errors."""
         self._look()
         view = await self.window()
         return await self.people.submit(self.user, view["id"], {name: values[name] for name in self.fields() if name in values})

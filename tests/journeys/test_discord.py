@@ -138,6 +138,17 @@ async def test_what_was_written_while_the_desk_was_down_is_answered(
     assert len(ana.seen) == 4
 
 
+async def test_a_code_leads_where_it_says(url: str, knowledge: Knowledge, tmp_path: Path, server: DiscordServer) -> None:
+    async with discord_street(url, knowledge, tmp_path, server) as here:
+        ana = here.customer()
+        await ana.command("start", code="topic_verification")
+        assert "Ownership is checked" in ana.last
+        await ana.command("start", code="ticket")
+        assert "Which department is it for?" in ana.last
+        await ana.command("start", code="topic_of-long-ago")
+        assert "automatic assistant" in ana.last
+
+
 async def test_in_a_server_it_answers_in_the_channel_and_commands_in_private(
     url: str, knowledge: Knowledge, tmp_path: Path, server: DiscordServer
 ) -> None:

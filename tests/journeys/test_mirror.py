@@ -32,7 +32,7 @@ from tests.adapters.telegram_server import TOKEN, TelegramServer
 from tests.bot.rig import until
 from tests.journeys.discord_street import discord_street
 from tests.journeys.slack_street import SlackCustomer, opened
-from tests.journeys.test_telegram import Telephone
+from tests.journeys.telephone import Telephone
 from tests.journeys.test_tickets import relevo
 
 FORM: Sequence[tuple[str, str]] = (
