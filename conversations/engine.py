@@ -15,9 +15,17 @@ from conversations.events import (
     CodeSent,
     CommandGiven,
     CustomerIdentified,
+    DraftGiven,
+    DraftMissed,
+    DraftWanted,
     Event,
     FormAnswered,
+    LinkFailed,
+    LinkOffered,
+    LinksChanged,
     MessageReceived,
+    NotPassed,
+    PeerTold,
     ProofEnded,
     ProofFailed,
     ProofGiven,
@@ -28,7 +36,7 @@ from conversations.events import (
     TicketReplied,
     TimerFired,
 )
-from conversations.flows import answer, contact, copies, form, menu, my_tickets, proof, services, ticket
+from conversations.flows import answer, carried, contact, copies, form, linking, menu, my_tickets, proof, services, ticket
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, Filling, Offer, Proving, State
 from conversations.texts import fold as fold
@@ -50,6 +58,8 @@ DECLARED: Mapping[str, frozenset[str]] = {
     **copies.PHRASES,
     **proof.PHRASES,
     **services.PHRASES,
+    **linking.PHRASES,
+    **carried.PHRASES,
     **{phrase: frozenset() for guide in GUIDES.values() for phrase in guide.form.phrases},
 }
 """Phrases that forms, the values in them and tickets are worded by, and what each is given."""
@@ -83,6 +93,7 @@ PHRASES = frozenset(DECLARED) | frozenset(
         "contact.without_address",
         "contact.without_question",
         "form.again",
+        "form.anew",
         "form.back",
         "form.back_words",
         "form.cancel",
@@ -101,6 +112,7 @@ PHRASES = frozenset(DECLARED) | frozenset(
         "form.noted",
         "form.prefilled",
         "form.resume",
+        "form.resume_other",
         "form.resumed",
         "form.review",
         "form.review_end",
@@ -227,10 +239,27 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
             my_tickets.answered(turn, msgspec.structs.replace(event, text=masked(turn, event.text, event.masked)))
         case TicketDecided():
             my_tickets.decided(turn, event)
+        case LinkOffered():
+            linking.offered(turn, event)
+        case LinkFailed():
+            linking.failed(turn, event)
+        case LinksChanged():
+            linking.changed(turn, event)
+        case PeerTold():
+            carried.told(turn, event)
+        case DraftWanted():
+            carried.wanted(turn, event)
+        case DraftGiven():
+            carried.given(turn, event)
+        case DraftMissed():
+            carried.missed(turn, event)
+        case NotPassed():
+            carried.not_passed(turn, event)
         case _:
             assert_never(event)
     if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):
         form.go_on(turn)
+    carried.publish(turn, state)
     return Decision(turn.state, tuple(turn.effects))
 
 
@@ -262,6 +291,8 @@ def hear(turn: Turn, text: str) -> None:
         turn.remember(locale=locale)
     if not text.strip():
         turn.say(turn.phrase("message.empty"), menu.menu_offers(turn))
+        return
+    if linking.hear(turn, text):
         return
     if (offer := typed_choice(turn.state, text)) is not None:
         act(turn, offer, turn.state.prompts[-1].about)
@@ -333,7 +364,9 @@ def act(turn: Turn, offer: Offer, about: str) -> None:
         case "form" | "field":
             form.press(turn, offer, about)
         case "resume":
-            form.resume(turn)
+            form.resume(turn, offer.argument)
+        case "continue":
+            carried.go_on_here(turn, offer.argument)
         case "topic" if offer.argument in turn.knowledge.topics:
             answer.give(turn, turn.knowledge.topics[offer.argument])
         case "helpful":
@@ -344,6 +377,10 @@ def act(turn: Turn, offer: Offer, about: str) -> None:
             contact.begin(turn)
         case "ticket":
             form.begin(turn, "ticket")
+        case "ticket_anew":
+            form.begin(turn, "ticket", anew=True)
+        case "link" | "links" | "link_agree" | "link_refuse" | "unlink":
+            linking.press(turn, offer.action, offer.argument)
         case "skip" if isinstance(turn.frame, Contact):
             contact.skip(turn)
         case "tickets":
@@ -383,17 +420,25 @@ def obey(turn: Turn, command: CommandGiven) -> None:
             my_tickets.show_all(turn)
         case "services":
             act(turn, Offer("", "services"), "")
+        case "link" if command.argument:
+            linking.given(turn, command.argument)
+        case "link":
+            linking.ask(turn)
+        case "links":
+            linking.show(turn)
         case _:
             menu.explain(turn)
 
 
 def arrive(turn: Turn, payload: str) -> None:
-    """Who follows a link into the chat finds what it promised: `ticket`, or `topic_` and its id. Anybody can write such a link, so it does
-    no more than a button of the menu would; whatever else it says, it greets.
+    """Who follows a link into the chat finds what it promised: `ticket`, `topic_` and its id, or `link_` and a link code. Anybody can write
+    such a link, so it does no more than a button of the menu would, and asks before it links; whatever else it says, it greets.
     """
     if payload == "ticket":
         act(turn, Offer("", "ticket"), "")
     elif (topic := payload.removeprefix(TOPIC)) != payload and topic in turn.knowledge.topics:
         act(turn, Offer("", "topic", topic), "")
+    elif (code := payload.removeprefix(linking.PAYLOAD)) != payload:
+        linking.given(turn, code)
     else:
         menu.greet(turn)

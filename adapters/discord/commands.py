@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.discord.link import Link
-from adapters.discord.words import COMMANDS, QUESTION
+from adapters.discord.words import CODE, COMMANDS, QUESTION
 
 _SPANISH: Final = ("es-ES", "es-419")
 _COMPARED: Final = ("name", "description", "name_localizations", "description_localizations")
@@ -21,6 +21,8 @@ def declared() -> list[dict[str, Any]]:
         command = _worded(words) | {"type": 1, "contexts": [0, 1], "integration_types": [0]}
         if name == "ask":
             command["options"] = [_worded(QUESTION) | {"type": 3, "required": True, "max_length": 2000}]
+        if name == "link":
+            command["options"] = [_worded(CODE) | {"type": 3, "required": False, "max_length": 60}]
         commands.append(command)
     return commands
 

@@ -253,11 +253,17 @@ def _command(given: Interaction) -> Event | None:
     name = given.data.name
     if name not in COMMANDS:
         return None
+    if name == "link":
+        return CommandGiven(name=name, argument=_option(given, "code")[:64], locale=given.hint)
     if name != "ask":
         return CommandGiven(name=name, locale=given.hint)
-    texts = [option.get("value") for option in given.data.options if option.get("name") == "question"]
-    text = sendable(texts[0]).strip() if texts and isinstance(texts[0], str) else ""
+    text = _option(given, "question")
     return MessageReceived(text=text, locale=given.hint) if text else CommandGiven(name="start", locale=given.hint)
+
+
+def _option(given: Interaction, name: str) -> str:
+    texts = [option.get("value") for option in given.data.options if option.get("name") == name]
+    return sendable(texts[0]).strip() if texts and isinstance(texts[0], str) else ""
 
 
 def _press(given: Interaction) -> Event | None:

@@ -16,6 +16,7 @@ from storage import sessions, timers, transcript, turns
 from storage.engines import Database, Rejected, Unavailable
 from storage.rows import Entry, Session
 from tests.contracts.store_area import AreaContract
+from tests.contracts.store_links import LinksContract
 from tests.contracts.store_outbox import OutboxContract
 from tests.contracts.store_people import PeopleContract, ProofsContract
 from tests.contracts.store_references import ReferencesContract
@@ -283,6 +284,7 @@ class StoreContract(
     TicketsContract,
     PeopleContract,
     ProofsContract,
+    LinksContract,
     OutboxContract,
     ReferencesContract,
     TimersContract,
