@@ -238,7 +238,9 @@ def test_a_form_that_cannot_be_passed_on_is_where_it_was(knowledge: Knowledge) -
 
 
 labels = st.sampled_from(
-    ["↩ Go on with it here", "Begin a new one", "↩ Go on with my ticket", "↩ Go on with my form from Telegram", "↩ Go on with my form from the web", "✕ Cancel",
+    ["↩ Go on with it here", "Begin a new one", "↩ Go on with my ticket", "↩ Go on with my form from Telegram",
+     "↩ Go on with my form from the web",
+     "✕ Cancel",
      "Yes, discard it", "✅ Send", "Open a ticket", "← Back"]
 )  # fmt: skip
 acts = st.one_of(
