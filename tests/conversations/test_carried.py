@@ -24,6 +24,7 @@ from conversations.events import (
     ChoicePressed,
     CommandGiven,
     DraftGiven,
+    DraftMissed,
     Event,
     LinksChanged,
     MessageReceived,
@@ -214,6 +215,22 @@ def test_a_form_that_cannot_be_passed_on_is_where_it_was(knowledge: Knowledge) -
     town.settle()
     assert [each.key for each in drafts(town.states[1])] == [key]
     assert town.forms() == [key]
+
+
+def test_a_form_that_was_sent_meanwhile_is_not_there_and_its_number_is_told(knowledge: Knowledge) -> None:
+    town = Town(knowledge, 1, 2)
+    town.link(1, 2)
+    town.settle()
+    begun(town, 1, *FILL)
+    town.settle()
+    town.turn(2, CommandGiven(name="menu"))
+    town.says(1, "send")
+    number = town.states[1].ticket_number
+    town.press(2, "↩ Go on with my form from Telegram")  # before this chat has heard of it
+    assert number in town.settle()[2]
+    assert town.turn(2, DraftMissed(key="k", peer=1)).count("is not there any more") == 1
+    assert town.turn(2, DraftMissed(key="", peer=1)) == ""
+    assert len(town.effects(OpenTicket)) == 1
 
 
 labels = st.sampled_from(

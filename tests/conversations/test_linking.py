@@ -30,6 +30,7 @@ from conversations.events import (
     CommandGiven,
     CustomerIdentified,
     DraftGiven,
+    DraftMissed,
     DraftWanted,
     Event,
     LinkFailed,
@@ -281,6 +282,7 @@ happened: st.SearchStrategy[Event] = st.one_of(
         peer=st.integers(1, 3),
         place=st.just("slack"),
     ),
+    st.builds(DraftMissed, key=st.sampled_from(["", "k"]), number=st.sampled_from(["", "N"]), peer=st.integers(1, 3)),
     st.builds(NotPassed, what=st.sampled_from(["draft_given", "peer_told"])),
     st.builds(
         TicketAnswered, ticket=st.just(OwnTicket("t", "N", "T")), text=st.just("hi"), place=st.just("web")
