@@ -30,7 +30,7 @@ PLACES = ("discord", "slack", "telegram", "terminal", "web")
 _PLACE = frozenset({"place"})
 PHRASES: Mapping[str, frozenset[str]] = {
     **{"place." + name: frozenset() for name in PLACES},
-    **dict.fromkeys(("choice.link", "choice.links", "link.code_words", "link.words", "link.list_words"), frozenset[str]()),
+    **dict.fromkeys(("choice.link", "choice.links", "link.code_words", "link.ask_words", "link.list_words"), frozenset[str]()),
     **dict.fromkeys(("link.no_code", "link.agree", "link.refuse", "link.refused", "link.none", "link.list"), frozenset[str]()),
     **{"link.failed_" + reason: frozenset() for reason in ("tries", "codes", "own", "already", "full", "lapsed", "shared", "gone")},
     "link.failed_wrong": frozenset({"n"}),
@@ -84,7 +84,7 @@ def hear(turn: Turn, text: str) -> bool:
     elif turn.event.at - turn.state.link_at < LINK_MINUTES * MINUTE and link_code(text):
         turn.do(Redact(HIDDEN))
         redeem(turn, text)
-    elif typed in folded_words(texts.label("link.words", turn.locale)):
+    elif typed in folded_words(texts.label("link.ask_words", turn.locale)):
         ask(turn)
     elif typed in folded_words(texts.label("link.list_words", turn.locale)):
         show(turn)
