@@ -34,6 +34,8 @@ COMMANDS = {
     "/tickets": "tickets",
     "/services": "services",
     "/start": "start",
+    "/link": "link",
+    "/links": "links",
 }
 QUIT = "/quit"
 

@@ -27,7 +27,7 @@ from bot.telemetry import Logger, Metrics, loop_fault
 from bot.web import Web, address_of, application, listen
 from bot.wellness import Wellness
 from conversations.engine import decide
-from storage import migrate, proofs, sessions, turns
+from storage import links, migrate, proofs, sessions, turns
 from storage.blobs import Blobs
 from storage.engines import Connection, Database, SchemaTooNew, Unavailable
 
@@ -197,6 +197,7 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         chores=(
             lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),
             lambda connection, now: proofs.expire(connection, now - DAY_MS),
+            lambda connection, now: links.expire(connection, now - DAY_MS),
             area.tidy,
         ),
         mail_account=settings.email.address,

@@ -47,6 +47,11 @@ def digits(count: int) -> str:
     return f"{secrets.randbelow(10**count):0{count}}"
 
 
+def letters(alphabet: str, count: int) -> str:
+    """So many letters that nobody can guess."""
+    return "".join(secrets.choice(alphabet) for _ in range(count))
+
+
 EPOCH_MS = 1_735_689_600_000
 """2025-01-01: 40 bits of milliseconds from here last until 2059."""
 

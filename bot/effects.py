@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
 import msgspec
@@ -16,26 +16,48 @@ from conversations.effects import (
     CancelTimer,
     ChangeTicket,
     CheckCode,
+    ConfirmLink,
     CountOutcome,
+    DropProof,
     Effect,
     KeepMessage,
     Mail,
     MirrorEntry,
     MirrorRequest,
     MirrorTicket,
+    OfferLink,
     OpenTicket,
+    Pass,
     RateTicket,
     Recognise,
     RecordRequest,
     Redact,
+    RedeemLink,
     Say,
     SendCode,
     SetTimer,
+    Unlink,
 )
-from conversations.events import Event, MessageEdited, MessageReceived, encoder
-from conversations.flows import proof
+from conversations.events import (
+    CommandGiven,
+    DraftGiven,
+    DraftMissed,
+    DraftWanted,
+    Event,
+    MessageEdited,
+    MessageReceived,
+    NotPassed,
+    Passed,
+    PeerTold,
+    TicketAnswered,
+    TicketDecided,
+    encoder,
+)
+from conversations.flows import linking, proof
+from conversations.identity import LINKS
 from conversations.knowledge import Knowledge
 from conversations.model import Address, Attachment
+from storage.link_rows import Disproof, LinkAgreed, LinkRefusal, LinkStep, LinkTry, NewLinkCode, Passing, Unlinking
 from storage.rows import (
     Claim,
     CodeCheck,
@@ -56,6 +78,9 @@ from storage.rows import (
 INTERACTIVE = 0
 """The priority of a reply; what is sent to people who are not waiting has a larger number and is overtaken by it."""
 
+Ways = Callable[[str, str], Sequence[tuple[str, str]]]
+"""For a platform and a link code: what is to be opened or typed on each other platform, beside its name."""
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -63,11 +88,13 @@ class Effects:
     """The effects of one claim's events, sorted by the table they go to.
 
     `place` is the platform they happened on. `mail_account` is whose mail is sent; empty where the desk sends none. `ids` are for the
-    events that say what came of a proof.
+    events that say what came of a proof or a link, `ways` for the message that brings a link code.
     """
 
-    def __init__(self, claim: Claim, knowledge: Knowledge, mail_account: str, codes: Codes, ids: Ids) -> None:
+    def __init__(self, claim: Claim, knowledge: Knowledge, mail_account: str, codes: Codes, ids: Ids, ways: Ways) -> None:
         self.place = claim.address.partition(":")[0]
+        self._address = claim.address
+        self._ways = ways
         self.mail_account = mail_account
         self._conversation = claim.conversation
         self._knowledge = knowledge
@@ -86,6 +113,7 @@ class Effects:
         self.proofs: list[NewCode | CodeCheck | Voucher] = []
         self.redactions: list[tuple[int, str]] = []
         self.mirrored: list[EntryMirror | TicketMirror | RequestMirror] = []
+        self.links: list[LinkStep] = []
         # Codes that nobody mails, by the place of their step: told to the log once they are kept.
         self.unmailed: list[tuple[NewCode, str]] = []
 
@@ -143,13 +171,57 @@ class Effects:
                     self.proofs.append(CodeCheck(self._ids.new(), email, digest, until))
                 case Recognise(email, until):
                     self.proofs.append(Voucher(self._ids.new(), email, until))
+                case DropProof():
+                    self.links.append(Disproof())
+                case OfferLink() | RedeemLink() | ConfirmLink() if Address.parse(self._address).shared:
+                    self.links.append(LinkRefusal())
+                case OfferLink():
+                    self._offer_link(version, ord, locale)
+                    ord += 1
+                case RedeemLink(code):
+                    self.links.append(LinkTry(self._codes.link_digest(code)))
+                case ConfirmLink(peer):
+                    self.links.append(LinkAgreed(peer))
+                case Unlink(peer):
+                    self.links.append(Unlinking(peer))
+                case Pass(to, passed):
+                    self.links.append(self._passing(to, passed))
                 case Redact(text):
                     if isinstance(event, MessageReceived):
                         self.redactions.append((id, encoder.encode(replace(event, seq=0, at=0, text=text)).decode()))
+                    elif isinstance(event, CommandGiven):
+                        self.redactions.append((id, encoder.encode(replace(event, seq=0, at=0, argument=text)).decode()))
                 case CountOutcome(outcome, topic):
                     self.outcomes.append((outcome, topic))
                 case _:
                     assert_never(effect)
+
+    def event_ids(self) -> tuple[int, ...]:
+        """For all events that can come of the links, and of proofs that are lent: each person has so many chats at most."""
+        many = sum(isinstance(step, LinkAgreed | Unlinking) for step in self.links)
+        needed = len(self.links) + 2 * LINKS * many + (LINKS if self.proofs else 0)
+        return tuple(self._ids.new() for _ in range(needed))
+
+    def _offer_link(self, version: int, ord: int, locale: str) -> None:
+        code = self._codes.new_link()
+        letter = linking.letter(self._knowledge, locale, code, self._ways(self.place, code))
+        self.links.append(NewLinkCode(self._codes.link_digest(code), version, ord, _json(letter)))
+
+    def _passing(self, to: int, passed: Passed) -> Passing:
+        """With the sender put in, of whom a pure turn knows nothing."""
+        draft = None
+        match passed:
+            case TicketAnswered() | TicketDecided():
+                passed = replace(passed, place=self.place)
+            case DraftWanted():
+                passed = replace(passed, peer=self._conversation, place=self.place)
+            case DraftGiven():
+                passed = replace(passed, peer=self._conversation, place=self.place)
+                draft = passed.draft
+            case PeerTold() | DraftMissed():
+                passed = replace(passed, peer=self._conversation)
+        back = NotPassed(what=str(passed.__struct_config__.tag), draft=draft)
+        return Passing(to, encoder.encode(passed).decode(), encoder.encode(back).decode())
 
     def _send_code(self, email: str, version: int, ord: int, locale: str) -> None:
         code, by_mail = self._codes.new(), bool(self.mail_account)

@@ -23,6 +23,12 @@ from storage.engines import Connection, Database
 SETTLING_MS = 5
 
 
+def ways_in(adapters: Sequence[Adapter], platform: str, code: str) -> list[tuple[str, str]]:
+    """What is to be opened or typed on each platform but the one given, to bring a link code there; a platform may have no such way."""
+    ways = ((adapter.name, getattr(adapter, "way_in", lambda code: "")(code)) for adapter in adapters if adapter.name != platform)
+    return [(name, way) for name, way in ways if way]
+
+
 class Pipeline:
     """Every part is told early, when what it waits for is on its way to the database, and again when it is committed.
 
@@ -71,6 +77,7 @@ class Pipeline:
             mail_account=mail_account,
             codes=codes,
             ids=ids,
+            ways=partial(ways_in, adapters),
         )
         self.timers = Timers(database, clock, ids, metrics, log, timers, worker)
         self.upkeep = Upkeep(database, clock, metrics, log, (worker, *lanes.values()), chores)

@@ -43,7 +43,15 @@ def live_chat(desk: Parts) -> WebChat:
         now=desk.clock.now,
         blobs=desk.files,
         key=desk.key,
+        home=_home(desk.settings),
     )
+
+
+def _home(settings: Settings) -> str:
+    """The address of the desk's page; a desk that is only tried out is at home on its own machine."""
+    http = settings.http
+    own = f"http://{http.host}:{http.port}" if settings.tried_out and http.port and ":" not in http.host else ""
+    return settings.chat.public_url or own
 
 
 def platforms(desk: Parts, web: bool) -> list[Adapter]:

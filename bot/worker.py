@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from bot import originals, states
 from bot.clock import Clock, Ids
 from bot.codes import Codes
-from bot.effects import Effects
+from bot.effects import Effects, Ways
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations.engine import Decision
@@ -67,6 +67,7 @@ class Worker:
         mail_account: str = "",
         codes: Codes | None = None,
         ids: Ids | None = None,
+        ways: Ways = lambda platform, code: (),
     ) -> None:
         self._database = database
         self._decide = decide
@@ -82,6 +83,7 @@ class Worker:
         self._mail_account = mail_account
         self._codes = codes or Codes()
         self._ids = ids or Ids(clock)
+        self._ways = ways
         self._draining = False
         self._more = False
         self._look_at = 0
@@ -118,11 +120,12 @@ class Worker:
         give_up_at = self._clock.now() + self._lease_ms * 2 // 3
         wait = 50.0
         platforms = {(message.address or one.turn.claim.address).partition(":")[0] for one in decided for message in one.turn.messages}
+        platforms |= {one.turn.claim.address.partition(":")[0] for one in decided if one.turn.links}
         lanes = {platform: self._lanes[platform] for platform in platforms if platform in self._lanes}
         while True:
             now = self._clock.now()
-            # What comes of a proof is an event that this very transaction makes.
-            proving = any(one.turn.proofs for one in decided)
+            # What comes of a proof or a link is an event that this very transaction makes.
+            proving = any(one.turn.proofs or one.turn.links for one in decided)
             look = self.hint.take() or self._more or self._draining or proving or now >= self._look_at
             exchange = self._database.write(lambda connection: self._unit(connection, decided, failures, look, lanes))  # noqa: B023
             # Delivery that claims now joins this transaction.
@@ -224,7 +227,7 @@ class Worker:
         An event about an earlier one is decided as the first of its turn only: what it is about must have been committed to be found.
         """
         state, version = states.load(claim.state), claim.version
-        effects = Effects(claim, knowledge, self._mail_account, self._codes, self._ids)
+        effects = Effects(claim, knowledge, self._mail_account, self._codes, self._ids, self._ways)
         done: list[tuple[int, int]] = []
         for pending in claim.events:
             if done and mirrors(pending.payload):
@@ -271,6 +274,8 @@ class Worker:
             tuple(effects.proofs),
             tuple(effects.redactions),
             tuple(effects.mirrored),
+            tuple(effects.links),
+            effects.event_ids(),
         )
         received = tuple(pending.received_at for pending in claim.events[: len(done)])
         return Decided(turn, tuple(effects.outcomes), received, tuple(effects.unmailed))

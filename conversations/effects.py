@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from conversations.events import MessageReceived
+from conversations.events import MessageReceived, Passed
 from conversations.model import Attachment, Message
 
 
@@ -81,7 +81,7 @@ class OpenTicket(Struct, frozen=True, tag="open_ticket"):
     topic: str = ""
     name: str = ""
     email: str = ""
-    proof: Literal["", "code", "token"] = ""
+    proof: Literal["", "code", "token", "link"] = ""
     proved_at: int = 0
     account: str = ""
 
@@ -173,8 +173,45 @@ class Recognise(Struct, frozen=True, tag="recognise"):
     until: int
 
 
+class DropProof(Struct, frozen=True, tag="drop_proof"):
+    """Somebody else is here now: what was proven in this conversation is not to be lent to any other."""
+
+
+class OfferLink(Struct, frozen=True, tag="offer_link"):
+    """Say, with a new link code, how another chat is linked to this one. LinkFailed comes of it when no code may be had."""
+
+
+class RedeemLink(Struct, frozen=True, tag="redeem_link"):
+    """See whose link code `code` is (as conversations.identity.link_code gives it). LinkOffered or LinkFailed comes of it."""
+
+    code: str
+
+
+class ConfirmLink(Struct, frozen=True, tag="confirm_link"):
+    """Link this conversation to `peer`, whose code was given here. LinksChanged or LinkFailed comes of it, and LinksChanged of all others
+    that the two are linked to.
+    """
+
+    peer: int
+
+
+class Unlink(Struct, frozen=True, tag="unlink"):
+    """Take the conversation `peer` (0: this one) out of the person's chats. LinksChanged comes of it for all of them."""
+
+    peer: int = 0
+
+
+class Pass(Struct, frozen=True, tag="pass"):
+    """Tell the linked conversation `to` what happened. Its own id and platform are put in; it comes back as NotPassed when the two are
+    linked no longer.
+    """
+
+    to: int
+    event: Passed
+
+
 class Redact(Struct, frozen=True, tag="redact"):
-    """Keep `text` in the place of what the customer wrote with this event."""
+    """Keep `text` in the place of what the customer wrote with this event: its text, or the argument of its command."""
 
     text: str
 
@@ -182,7 +219,7 @@ class Redact(Struct, frozen=True, tag="redact"):
 class CountOutcome(Struct, frozen=True, tag="count_outcome"):
     """What became of a question, for the metrics: never holds what was asked."""
 
-    outcome: Literal["answered", "offered", "unknown", "helpful", "unhelpful", "person", "ticket", "proven"]
+    outcome: Literal["answered", "offered", "unknown", "helpful", "unhelpful", "person", "ticket", "proven", "linked"]
     topic: str = ""
 
 
@@ -204,6 +241,12 @@ Effect = (
     | SendCode
     | CheckCode
     | Recognise
+    | DropProof
+    | OfferLink
+    | RedeemLink
+    | ConfirmLink
+    | Unlink
+    | Pass
     | Redact
     | CountOutcome
 )

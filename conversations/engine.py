@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import assert_never
 
 import msgspec
 from msgspec import Struct
 
-from conversations import assets, diagnostics, forms, money, ownership, secrets, times
+from conversations import ownership
 from conversations.effects import Effect
 from conversations.events import (
     ChoicePressed,
     CodeSent,
     CommandGiven,
     CustomerIdentified,
+    DraftGiven,
+    DraftMissed,
+    DraftWanted,
     Event,
     FormAnswered,
+    LinkFailed,
+    LinkOffered,
+    LinksChanged,
     MessageDeleted,
     MessageEdited,
     MessageReceived,
+    NotPassed,
+    PeerTold,
     ProofEnded,
     ProofFailed,
     ProofGiven,
@@ -30,136 +37,18 @@ from conversations.events import (
     TicketReplied,
     TimerFired,
 )
-from conversations.flows import answer, contact, copies, form, menu, mirror, my_tickets, proof, services, ticket
+from conversations.flows import answer, carried, contact, form, linking, menu, mirror, my_tickets, proof, services
 from conversations.flows.hidden import masked, warn
 from conversations.flows.menu import hint_language
 from conversations.knowledge import Knowledge
 from conversations.model import Contact, Filling, Offer, Proving, State
+from conversations.phrases import DECLARED as DECLARED
+from conversations.phrases import GUIDES as GUIDES
+from conversations.phrases import PHRASES as PHRASES
+from conversations.phrases import VALUES as VALUES
 from conversations.texts import fold as fold
 from conversations.texts import folded_label, folded_words
-from conversations.turn import Guide, Turn
-
-GUIDES: Mapping[str, Guide] = {"ticket": ticket.GUIDE}
-"""The forms there are, by id."""
-
-DECLARED: Mapping[str, frozenset[str]] = {
-    **forms.PHRASES,
-    **times.PHRASES,
-    **assets.PHRASES,
-    **diagnostics.PHRASES,
-    **money.PHRASES,
-    **secrets.PHRASES,
-    **ticket.PHRASES,
-    **my_tickets.PHRASES,
-    **mirror.PHRASES,
-    **copies.PHRASES,
-    **proof.PHRASES,
-    **services.PHRASES,
-    **{phrase: frozenset() for guide in GUIDES.values() for phrase in guide.form.phrases},
-}
-"""Phrases that forms, the values in them and tickets are worded by, and what each is given."""
-
-PHRASES = frozenset(DECLARED) | frozenset(
-    {
-        "answer.helpful",
-        "answer.offer",
-        "answer.unhelpful",
-        "answer.unknown",
-        "answer.unknown_again",
-        "choice.helpful",
-        "choice.language",
-        "choice.menu",
-        "choice.moved_on",
-        "choice.person",
-        "choice.skip",
-        "choice.ticket",
-        "choice.unhelpful",
-        "contact.added",
-        "contact.already",
-        "contact.ask_again",
-        "contact.ask_person",
-        "contact.bad_address",
-        "contact.known_address",
-        "contact.person",
-        "contact.skip_words",
-        "contact.thanks",
-        "contact.urgent",
-        "contact.with_question",
-        "contact.without_address",
-        "contact.without_question",
-        "form.again",
-        "form.back",
-        "form.back_words",
-        "form.cancel",
-        "form.cancel_sure",
-        "form.cancel_words",
-        "form.change",
-        "form.current",
-        "form.discard",
-        "form.discarded",
-        "form.files_kept",
-        "form.first",
-        "form.go_on",
-        "form.keep",
-        "form.language",
-        "form.no_files",
-        "form.noted",
-        "form.prefilled",
-        "form.resume",
-        "form.resumed",
-        "form.review",
-        "form.review_end",
-        "form.review_help",
-        "form.send",
-        "form.send_words",
-        "form.skip",
-        "form.skip_words",
-        "form.to_review",
-        "form.unknown",
-        "form.use",
-        "form.which",
-        "help.text",
-        "help.ways",
-        "language.ask",
-        "language.chosen",
-        "menu.again",
-        "menu.choose",
-        "menu.greeting",
-        "message.empty",
-        "ticket.already",
-        "ticket.opened",
-        "ticket.opened_high",
-        "ticket.reply_here",
-        "ticket.reply_mail",
-    }
-)
-"""Every phrase the engine may say; a desk must have each in each of its languages (`relevo content check`)."""
-
-VALUES: Mapping[str, frozenset[str]] = {
-    **{id: values for id, values in DECLARED.items() if values},
-    "contact.added": frozenset({"number"}),
-    "contact.already": frozenset({"number"}),
-    "contact.ask_again": frozenset({"number"}),
-    "contact.bad_address": frozenset({"typed"}),
-    "contact.known_address": frozenset({"email"}),
-    "contact.person": frozenset({"number"}),
-    "contact.thanks": frozenset({"number", "email"}),
-    "contact.with_question": frozenset({"question"}),
-    "contact.without_address": frozenset({"number"}),
-    "form.current": frozenset({"value"}),
-    "form.files_kept": frozenset({"n"}),
-    "form.noted": frozenset({"label", "value"}),
-    "form.prefilled": frozenset({"labels"}),
-    "form.use": frozenset({"typed"}),
-    "help.text": frozenset({"desk"}),
-    "menu.greeting": frozenset({"desk"}),
-    "ticket.already": frozenset({"number"}),
-    "ticket.opened": frozenset({"number", "minutes", "due"}),
-    "ticket.opened_high": frozenset({"number", "minutes", "due"}),
-    "ticket.reply_mail": frozenset({"email"}),
-}
-"""What a phrase is given to fill its placeholders with; one that is not named is given nothing, and has only the desk's facts."""
-
+from conversations.turn import Turn
 
 TOPIC = "topic_"
 """Before a topic's id in a link into the chat: Telegram lets only `A-Za-z0-9_-` through, 64 of them."""
@@ -242,10 +131,27 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
             my_tickets.answered(turn, msgspec.structs.replace(event, text=masked(turn, event.text, event.masked)))
         case TicketDecided():
             my_tickets.decided(turn, event)
+        case LinkOffered():
+            linking.offered(turn, event)
+        case LinkFailed():
+            linking.failed(turn, event)
+        case LinksChanged():
+            linking.changed(turn, event)
+        case PeerTold():
+            carried.told(turn, event)
+        case DraftWanted():
+            carried.wanted(turn, event)
+        case DraftGiven():
+            carried.given(turn, event)
+        case DraftMissed():
+            carried.missed(turn, event)
+        case NotPassed():
+            carried.not_passed(turn, event)
         case _:
             assert_never(event)
     if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):
         form.go_on(turn)
+    carried.publish(turn, state)
     return Decision(turn.state, tuple(turn.effects))
 
 
@@ -257,6 +163,8 @@ def hear(turn: Turn, text: str) -> None:
         turn.remember(locale=locale)
     if not text.strip():
         turn.say(turn.phrase("message.empty"), menu.menu_offers(turn))
+        return
+    if linking.hear(turn, text):
         return
     if (offer := typed_choice(turn.state, text)) is not None:
         act(turn, offer, turn.state.prompts[-1].about)
@@ -330,7 +238,9 @@ def act(turn: Turn, offer: Offer, about: str) -> None:
         case "form" | "field":
             form.press(turn, offer, about)
         case "resume":
-            form.resume(turn)
+            form.resume(turn, offer.argument)
+        case "continue":
+            carried.go_on_here(turn, offer.argument)
         case "topic" if offer.argument in turn.knowledge.topics:
             answer.give(turn, turn.knowledge.topics[offer.argument])
         case "helpful":
@@ -341,6 +251,10 @@ def act(turn: Turn, offer: Offer, about: str) -> None:
             contact.begin(turn)
         case "ticket":
             form.begin(turn, "ticket")
+        case "ticket_anew":
+            form.begin(turn, "ticket", anew=True)
+        case "link" | "links" | "link_agree" | "link_refuse" | "unlink":
+            linking.press(turn, offer.action, offer.argument)
         case "skip" if isinstance(turn.frame, Contact):
             contact.skip(turn)
         case "tickets":
@@ -380,17 +294,25 @@ def obey(turn: Turn, command: CommandGiven) -> None:
             my_tickets.show_all(turn)
         case "services":
             act(turn, Offer("", "services"), "")
+        case "link" if command.argument:
+            linking.given(turn, command.argument)
+        case "link":
+            linking.ask(turn)
+        case "links":
+            linking.show(turn)
         case _:
             menu.explain(turn)
 
 
 def arrive(turn: Turn, payload: str) -> None:
-    """Who follows a link into the chat finds what it promised: `ticket`, or `topic_` and its id. Anybody can write such a link, so it does
-    no more than a button of the menu would; whatever else it says, it greets.
+    """Who follows a link into the chat finds what it promised: `ticket`, `topic_` and its id, or `link_` and a link code. Anybody can write
+    such a link, so it does no more than a button of the menu would, and asks before it links; whatever else it says, it greets.
     """
     if payload == "ticket":
         act(turn, Offer("", "ticket"), "")
     elif (topic := payload.removeprefix(TOPIC)) != payload and topic in turn.knowledge.topics:
         act(turn, Offer("", "topic", topic), "")
+    elif (code := payload.removeprefix(linking.PAYLOAD)) != payload:
+        linking.given(turn, code)
     else:
         menu.greet(turn)

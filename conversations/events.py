@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
-from conversations.model import Address, Attachment, OwnService, OwnTicket
+from conversations.model import Address, Attachment, Filling, Linked, OwnService, OwnTicket
 
 
 class Happened(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -92,9 +92,11 @@ class ChoicePressed(Happened, frozen=True, tag="choice"):
 
 
 class CommandGiven(Happened, frozen=True, tag="command"):
-    """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket, tickets.
+    """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket, tickets,
+    link, links.
 
-    The argument of start is what a link into the chat asks for: `ticket`, or `topic_` and a topic's id.
+    The argument of start is what a link into the chat asks for: `ticket`, `topic_` and a topic's id, or `link_` and a link code; that of
+    link is a link code.
     """
 
     name: str
@@ -163,16 +165,17 @@ class CodeSent(Happened, frozen=True, tag="code_sent"):
 
 
 class ProofGiven(Happened, frozen=True, tag="proof_given"):
-    """It is proven whose account this is; as conversations.model.Proof keeps it."""
+    """It is proven whose account this is; as conversations.model.Proof keeps it. `proved_at`: when it was, if not just now."""
 
     account: int
     number: str
     name: str
     email: str
-    how: Literal["code", "token"]
+    how: Literal["code", "token", "link"]
     until: int
     services: tuple[OwnService, ...] = ()
     more: int = 0
+    proved_at: int = 0
 
 
 class ProofFailed(Happened, frozen=True, tag="proof_failed"):
@@ -186,20 +189,22 @@ class ProofFailed(Happened, frozen=True, tag="proof_failed"):
 
 
 class ProofEnded(Happened, frozen=True, tag="proof_ended"):
-    """`email` is the registered address of that account no longer: what it proved counts no more."""
+    """`email` is the registered address of that account no longer, or was proven in a chat that is linked no longer: what it proved counts
+    no more.
+    """
 
     email: str
 
 
 class TicketAnswered(Happened, frozen=True, tag="ticket_answered"):
-    """The customer wrote to a ticket, but not in this conversation: in the client area (`place` is where).
+    """The customer wrote to a ticket, but not in this conversation: in the client area or a linked chat (`place` is where).
 
     `ticket` is as they saw it. `masked` as in MessageReceived.
     """
 
     ticket: OwnTicket
     text: str
-    place: str
+    place: str = ""
     files: tuple[Attachment, ...] = ()
     masked: tuple[str, ...] = ()
 
@@ -209,8 +214,79 @@ class TicketDecided(Happened, frozen=True, tag="ticket_decided"):
 
     ticket: OwnTicket
     what: Literal["close", "reopen", "rate"]
-    place: str
+    place: str = ""
     rating: int = 0
+
+
+class LinkOffered(Happened, frozen=True, tag="link_offered"):
+    """The code that was given belongs to the conversation `peer` on `platform`, and is kept for this one until the customer agrees."""
+
+    peer: int
+    platform: str
+
+
+class LinkFailed(Happened, frozen=True, tag="link_failed"):
+    """Nothing was linked. `wrong`: there is no such code (any more), and `left` more may be tried; `tries`, `codes`: too many in an hour;
+    `own`: the code is this chat's own; `already`: the two are linked; `full`: one person has too many chats; `lapsed`: it was agreed too
+    late; `shared`: several people read here; `gone`: what was to be undone is undone.
+    """
+
+    reason: Literal["wrong", "tries", "codes", "own", "already", "full", "lapsed", "shared", "gone"]
+    left: int = 0
+
+
+class LinksChanged(Happened, frozen=True, tag="links_changed"):
+    """`links` are all chats that this one is linked to. `given`: `peer`, on `platform`, gave back the code of this chat; `redeemed`: this
+    chat gave back the code of `peer`; `joined`: `peer` was linked to another chat of the person's; `left`: this chat is linked no more, by
+    what was done on `platform`; `lost`: `peer` is not.
+    """
+
+    what: Literal["given", "redeemed", "joined", "left", "lost"]
+    peer: int
+    platform: str
+    links: tuple[Linked, ...] = ()
+
+
+class PeerTold(Happened, frozen=True, tag="peer_told"):
+    """How the linked conversation `peer` stands after its turn `turns`: as conversations.model.Peer keeps it."""
+
+    turns: int
+    draft: str
+    tickets: tuple[OwnTicket, ...] = ()
+    peer: int = 0
+
+
+class DraftWanted(Happened, frozen=True, tag="draft_wanted"):
+    """The form `key` is to be gone on with in the linked conversation `peer`; with `key` empty, whichever is under way here."""
+
+    key: str = ""
+    peer: int = 0
+    place: str = ""
+
+
+class DraftGiven(Happened, frozen=True, tag="draft_given"):
+    """A form was handed over by the linked conversation `peer`, where it is no longer; with the topic and language it was begun in."""
+
+    draft: Filling
+    topic: str = ""
+    locale: str = ""
+    peer: int = 0
+    place: str = ""
+
+
+class DraftMissed(Happened, frozen=True, tag="draft_missed"):
+    """The form `key` is not in the linked conversation `peer`; `number` when it was sent there."""
+
+    key: str
+    number: str = ""
+    peer: int = 0
+
+
+class NotPassed(Happened, frozen=True, tag="not_passed"):
+    """What was to be passed to another conversation was not, for the two are linked no longer. A `draft` is back where it was."""
+
+    what: str
+    draft: Filling | None = None
 
 
 class TimerFired(Happened, frozen=True, tag="timer"):
@@ -237,10 +313,24 @@ Event = (
     | ProofEnded
     | TicketAnswered
     | TicketDecided
+    | LinkOffered
+    | LinkFailed
+    | LinksChanged
+    | PeerTold
+    | DraftWanted
+    | DraftGiven
+    | DraftMissed
+    | NotPassed
     | TimerFired
 )
 
-OURS = (TicketReplied, TicketChanged, CodeSent, ProofGiven, ProofFailed, ProofEnded, TimerFired)
+Passed = TicketAnswered | TicketDecided | PeerTold | DraftWanted | DraftGiven | DraftMissed
+"""What one conversation tells another that it is linked to."""
+
+OURS = (
+    *(TicketReplied, TicketChanged, CodeSent, ProofGiven, ProofFailed, ProofEnded, TimerFired),
+    *(LinkOffered, LinkFailed, LinksChanged, PeerTold, DraftWanted, DraftGiven, DraftMissed, NotPassed),
+)
 """What only the desk itself may say happened: none of it comes from a platform."""
 
 _MIRRORED = ('{"type":"edited"', '{"type":"deleted"')

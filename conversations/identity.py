@@ -30,6 +30,37 @@ CATEGORIES = ("billing", "support", "abuse")
 """What an account may have addresses of its own for; whatever has none goes to the registered one."""
 
 
+BASE32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's: no letters that are misread when something is dictated."""
+
+LINK_LETTERS = 16
+"""Of base 32, so 80 bits: nobody guesses that, and it fits into a link into any chat."""
+
+LINK_MINUTES = 10
+"""How long a link code counts, and how long it may then be agreed to."""
+
+LINK_CODES = 5
+LINK_TRIES = 5
+"""Codes that one conversation may ask for, and wrong ones it may try, within an hour."""
+
+LINKS = 8
+"""Chats that one person may have linked."""
+
+_LINK_CODE = re.compile(rf"[{BASE32}]{{{LINK_LETTERS}}}")
+_MISREAD = str.maketrans("OIL", "011", " -\u2013_")
+
+
+def link_code(text: str) -> str:
+    """A link code in the form that it is kept by, whatever case and blanks it was typed with; "" when `text` is none."""
+    code = text.upper().translate(_MISREAD) if len(text) <= 40 else ""
+    return code if _LINK_CODE.fullmatch(code) else ""
+
+
+def shown_code(code: str) -> str:
+    """A link code in groups that can be read out."""
+    return "-".join(code[n : n + 4] for n in range(0, len(code), 4))
+
+
 def mailbox(text: str) -> str:
     """The address in the form that is stored and compared, all of it in lower case; "" when `text` is not an address.
 

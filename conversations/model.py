@@ -174,6 +174,13 @@ class Address(Struct, frozen=True, gc=False):
         parts = (self.platform, self.account, self.chat, self.thread)
         return ":".join(quote(part, safe="") for part in parts).rstrip(":")
 
+    @property
+    def shared(self) -> bool:
+        """Whether several people read there. Adapters tell it by how they write it: what goes on in a room has a thread, and the chat of a
+        group is a negative number.
+        """
+        return bool(self.thread) or (self.chat.startswith("-") and self.chat[1:].isdecimal())
+
     @classmethod
     def parse(cls, text: str) -> Address:
         """The inverse of `str(address)`; raises ValueError on anything else."""
@@ -275,7 +282,8 @@ class OwnService(Struct, frozen=True, gc=False, array_like=True):
 
 
 class Proof(Struct, frozen=True, omit_defaults=True):
-    """Whose account was proven: by a code mailed to its registered address, or by a token of the page the chat is on.
+    """Whose account was proven: by a code mailed to its registered address, by a token of the page the chat is on, or in a chat that this
+    one is linked to; then `at` and `until` are that proof's.
 
     `number` is the account's own in the billing panel. `at` is when, `until` how long it counts (epoch ms). `services` are the first of
     its services; `more` how many there are besides.
@@ -285,7 +293,7 @@ class Proof(Struct, frozen=True, omit_defaults=True):
     number: str
     name: str
     email: str
-    how: Literal["code", "token"]
+    how: Literal["code", "token", "link"]
     at: int
     until: int
     services: tuple[OwnService, ...] = ()
@@ -307,6 +315,25 @@ class OwnTicket(Struct, frozen=True, omit_defaults=True):
     email: str = ""
 
 
+class Linked(Struct, frozen=True, gc=False, array_like=True):
+    """Another conversation of the same person: its id, the platform it is on, and since when (epoch ms) the two are linked."""
+
+    id: int
+    platform: str
+    since: int
+
+
+class Peer(Struct, frozen=True, omit_defaults=True):
+    """A linked conversation, with what it told at its turn `told`: the key of the form that is under way there, and its tickets."""
+
+    id: int
+    platform: str
+    since: int
+    told: int = 0
+    draft: str = ""
+    tickets: tuple[OwnTicket, ...] = ()
+
+
 SCHEMA = 1
 
 
@@ -315,10 +342,11 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `question` and `topic` are the last question and what it was answered with; `misses` counts questions in a row without an answer;
     `asked_at` is when the question was put (epoch ms). `request` and `number` are of the last recorded request, `ticket` and
-    `ticket_number` of the last ticket opened. `draft` is a form that was put aside. `files` came outside any form. `tickets` are those not
-    closed and the last that were, oldest first. `name` and `email` are
+    `ticket_number` of the last ticket opened. `draft` is a form that was put aside, `spare` are further ones, which came from linked
+    chats. `files` came outside any form. `tickets` are those not closed and the last that were, oldest first. `name` and `email` are
     proven, never merely typed; `proof` is what account matters need, and gone when it counts no longer. `said` is the number of the event
-    with the newest words that were put to the desk and no form; 0 when anything has happened since that they are no answer to.
+    with the newest words that were put to the desk and no form; 0 when anything has happened since that they are no answer to. `links` are
+    the person's other chats; `link_at` is when it was last asked how to link one.
     """
 
     schema: int = SCHEMA
@@ -343,3 +371,6 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     email: str = ""
     proof: Proof | None = None
     said: int = 0
+    spare: tuple[Filling, ...] = ()
+    links: tuple[Peer, ...] = ()
+    link_at: int = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -41,7 +41,7 @@ Key = tuple[int, int]
 
 def follow(conn: Connection, turns: Sequence[Turn], now: int) -> None:
     """Do what the turns ask for, in their order; what comes of each is an event of its conversation."""
-    _lock(conn, {step.email for turn in turns for step in turn.proofs})
+    lock(conn, {step.email for turn in turns for step in turn.proofs})
     events = []
     for turn in turns:
         place = turn.claim[:2]
@@ -71,7 +71,8 @@ def expire(conn: Connection, before: int) -> int:
     return len(gone) + len(conn.execute(st.expire_identities, {"before": before}).all())
 
 
-def _lock(conn: Connection, emails: Iterable[str]) -> None:
+def lock(conn: Connection, emails: Iterable[str]) -> None:
+    """Let nobody take these addresses away from their accounts until this transaction has ended."""
     # An import that takes one of these addresses away locks the same rows: either it sees what is proven here, or we see that it is gone.
     # Read afterwards and not with the lock, which would give what stood before it was waited for.
     conn.execute(people_statements.of(conn).lock_accounts, rows((email,) for email in sorted(emails))).all()
@@ -139,18 +140,24 @@ def _vouch(conn: Connection, address: str, step: Voucher, now: int) -> Event | N
     return None if account is None else _given(conn, address, account, "token", step, now)
 
 
-def _given(conn: Connection, address: str, account: Account, how: str, step: CodeCheck | Voucher, now: int) -> Event:
+def _given(conn: Connection, address: str, account: Account, how: Literal["code", "token"], step: CodeCheck | Voucher, now: int) -> Event:
     people_statements.of(conn).put_identity(conn, [(address, account.id, step.email, how, now, step.until)])
+    return given(conn, account, step.email, how, step.until)
+
+
+def given(conn: Connection, account: Account, email: str, how: Literal["code", "token", "link"], until: int, at: int = 0) -> ProofGiven:
+    """What a conversation is told of a proof; `at` is when it was proven, if that was elsewhere and before."""
     services = people.services(conn, account.id)
     return ProofGiven(
         account=account.id,
         number=account.number,
         name=account.name,
-        email=step.email,
-        how="code" if how == "code" else "token",
-        until=step.until,
+        email=email,
+        how=how,
+        until=until,
         services=tuple(map(_own, services[:SERVICES_KEPT])),
         more=max(0, len(services) - SERVICES_KEPT),
+        proved_at=at,
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from storage.link_rows import LinkStep
+
 
 class NewEvent(NamedTuple):
     """An event to be stored. `id` is made by the application (63 bits, growing); (address, key) tells a redelivery."""
@@ -204,7 +206,8 @@ class Turn(NamedTuple):
     """What a claimed conversation has become: to be committed whole or not at all.
 
     `version` is the new version (the claim's plus one per event decided). `events` are (inbox id, version it made).
-    `timers` are (name, due_at), due_at None to cancel. `redactions` are (inbox id, what is kept in the place of its payload).
+    `timers` are (name, due_at), due_at None to cancel. `redactions` are (inbox id, what is kept in the place of its payload). `ids` are for
+    events that come of `links` and of `proofs` that are lent.
     """
 
     claim: Claim
@@ -223,6 +226,8 @@ class Turn(NamedTuple):
     proofs: tuple[NewCode | CodeCheck | Voucher, ...] = ()
     redactions: tuple[tuple[int, str], ...] = ()
     mirrored: tuple[EntryMirror | TicketMirror | RequestMirror, ...] = ()
+    links: tuple[LinkStep, ...] = ()
+    ids: tuple[int, ...] = ()
 
 
 class Due(NamedTuple):

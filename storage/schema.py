@@ -328,6 +328,36 @@ challenge = Table(
     **NARROW,
 )
 
+link = Table(
+    "link",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("person", Int, nullable=False),  # all chats of one person have the same: the id of one of them, for ever
+    Column("proof", Text, nullable=False),  # code
+    Column("linked_at", Int, nullable=False),
+    PrimaryKeyConstraint("shard", "conversation"),
+    Index("link_person", "person"),
+    **NARROW,
+)
+
+link_code = Table(
+    "link_code",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("code_hash", Text, nullable=False),  # "": none that may be given back
+    Column("expires_at", Int, nullable=False),
+    Column("taken_by", Int, nullable=False),  # the conversation that gave it back and has yet to agree; 0 for none
+    Column("codes", Small, nullable=False),  # so many were made since `codes_since`
+    Column("codes_since", Int, nullable=False),
+    Column("tries", Small, nullable=False),  # so many wrong ones were tried here since `tries_since`
+    Column("tries_since", Int, nullable=False),
+    PrimaryKeyConstraint("shard", "conversation"),
+    _partial("link_code_hash", "code_hash", where="code_hash <> ''"),
+    **NARROW,
+)
+
 area_link = Table(
     "area_link",
     metadata,

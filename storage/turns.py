@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from storage import mirror, proofs, statements
+from storage import links, mirror, proofs, statements
 from storage.rows import Claim, NewEvent, PendingEvent, StoredEvent, Turn
 from storage.schema import shard_of
 from storage.statements import DUE, EVENTS_PER_CLAIM, PARK_AFTER, rows
@@ -119,6 +119,10 @@ def commit(conn: Connection, node: str, turns: Sequence[Turn], now: int) -> set[
         return set()
     st = statements.of(conn)
     keys = rows(map(_by_key, turns))
+    held = links.concerned(conn, turns)
+    if held:
+        # Before any other lock, and all at once: to wake a conversation is to hold its place in the queue.
+        wake(conn, held, now)
     queued = {id: (owner, fence, gen) for _, id, owner, fence, gen in conn.execute(st.lock_work, keys).all()}
     stands = {id: (version, fence) for _, id, version, fence in conn.execute(st.lock_versions, keys).all()}
     done: set[int] = set()
@@ -133,6 +137,8 @@ def commit(conn: Connection, node: str, turns: Sequence[Turn], now: int) -> set[
             applied.append(turn)
     if applied:
         _apply(conn, st, applied, now)
+        if held and (late := links.follow(conn, applied, now).difference(held)):
+            wake(conn, late, now)
         _let_go(conn, st, applied, {id: gen for id, (_, _, gen) in queued.items()}, now)
     return done
 
@@ -249,7 +255,7 @@ def _let_go(conn: Connection, st: statements.Statements, turns: Sequence[Turn], 
     more: list[Key] = []
     for turn in turns:
         seen_all = gens[turn.claim.conversation] == turn.claim.gen and len(turn.events) == len(turn.claim.events)
-        nothing_left = seen_all and not turn.proofs  # what came of those is an event already
+        nothing_left = seen_all and not (turn.proofs or turn.links)  # what came of those is an event already
         (through if nothing_left else more).append(_by_key(turn))
     if through:
         conn.execute(st.drop_work, rows(through))

@@ -19,6 +19,7 @@ NOT_OURS = {".git", ".venv", "var", "node_modules", "build", "vendor", "relevo.e
 
 LONGER: dict[str, str] = {
     "adapters/webchat/static/widget.js": "what a site embeds is one file, and there is no build step that could join several",
+    "storage/schema.py": "every table in one place, as a database lists them",
     "storage/statements.py": "every SQL statement in one place, in the order of the tables, so that both dialects are read side by side",
     "tests/contracts/adapter.py": "the whole promise of an adapter in reading order, for whoever writes the next one",
 }

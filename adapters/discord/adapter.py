@@ -67,6 +67,10 @@ class Discord:
     def decode(self, raw: Any) -> Inbound | None:
         return received.event_of(raw, self.account)
 
+    def way_in(self, code: str) -> str:
+        """What is typed to bring a link code into the private chat with this bot."""
+        return f"/link code:{code}"
+
     # --- encode ---
 
     def encode(self, out: Outbound) -> list[Payload]:

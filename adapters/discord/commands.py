@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.discord.link import Link
-from adapters.discord.words import CODE, COMMANDS, QUESTION
+from adapters.discord.words import CODE, COMMANDS, LINK_CODE, QUESTION
 
 _SPANISH: Final = ("es-ES", "es-419")
 _COMPARED: Final = ("name", "description", "name_localizations", "description_localizations")
@@ -23,6 +23,8 @@ def declared() -> list[dict[str, Any]]:
             command["options"] = [_worded(QUESTION) | {"type": 3, "required": True, "max_length": 2000}]
         elif name == "start":
             command["options"] = [_worded(CODE) | {"type": 3, "required": False, "max_length": 64}]
+        elif name == "link":
+            command["options"] = [_worded(LINK_CODE) | {"type": 3, "required": False, "max_length": 60}]
         commands.append(command)
     return commands
 

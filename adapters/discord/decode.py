@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from adapters.discord.words import CODE, COMMANDS, QUESTION
+from adapters.discord.words import CODE, COMMANDS, LINK_CODE, QUESTION
 from adapters.text import sendable
 from conversations.events import ChoicePressed, CommandGiven, Event, FormAnswered, Inbound, MessageDeleted, MessageEdited, MessageReceived
 from conversations.model import Address, Attachment
@@ -327,6 +327,8 @@ def _command(given: Interaction) -> Event | None:
     if name == "start":
         code = _option(given, CODE[0])
         return CommandGiven(name=name, argument=code if _CODE.fullmatch(code) else "", locale=given.hint)
+    if name == "link":
+        return CommandGiven(name=name, argument=_option(given, LINK_CODE[0])[:64], locale=given.hint)
     if name != "ask":
         return CommandGiven(name=name, locale=given.hint)
     text = _option(given, QUESTION[0])

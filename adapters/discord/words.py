@@ -72,9 +72,17 @@ COMMANDS: Final[dict[str, tuple[str, str, str, str]]] = {
     "tickets": ("tickets", "Your tickets", "mis-tickets", "Tus tickets"),
     "person": ("person", "Talk to a person", "persona", "Habla con una persona"),
     "language": ("language", "Change the language", "idioma", "Cambia el idioma"),
+    "link": ("link", "Link another chat of yours", "vincular", "Vincula otro chat tuyo"),
+    "links": ("links", "Your linked chats", "mis-vinculos", "Tus chats vinculados"),
 }
 """By the desk's name: name and description in English, then in Spanish. Payloads always carry the first."""
 
+LINK_CODE: Final = (
+    "code",
+    "The code that your other chat shows; leave it out to get one",
+    "codigo",
+    "El código de tu otro chat; sin él, recibes uno",
+)
 QUESTION: Final = ("question", "Your question, in your own words", "pregunta", "Tu pregunta, con tus palabras")
 
 CODE: Final = ("code", "A code from our site, such as topic_verification", "código", "Un código de nuestra web, como topic_verification")

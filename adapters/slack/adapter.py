@@ -59,6 +59,10 @@ class Slack:
         """`raw` is an envelope as Socket Mode brings it, with what was looked up for it under `found` (adapters.slack.decode)."""
         return decoding.decode(raw)
 
+    def way_in(self, code: str) -> str:
+        """What is typed, anywhere in Slack, to bring a link code into the chat with this app: the command as the manifest has it."""
+        return f"/relevo link {code}"
+
     # --- encode ---
 
     def encode(self, out: Outbound) -> list[Payload]:

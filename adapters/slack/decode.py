@@ -35,7 +35,7 @@ NAME: Final = "slack"
 CHOICE, PICK, SHEET, COMMAND, FORM = "choice", "pick", "sheet", "command", "sheet"
 """What our buttons, selects and modals are called in action_id and callback_id; what follows a colon only keeps them apart."""
 
-COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets"})
+COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets", "link", "links"})
 SUBTYPES: Final = frozenset({"", "file_share", "me_message", "thread_broadcast"})
 """Kinds of message that a person writes. All others are Slack's own remarks, changes of earlier ones, or bots."""
 
@@ -49,7 +49,8 @@ LABEL_LIMIT: Final = 75
 _ID: Final = re.compile(r"[A-Z0-9]{2,30}")
 _TS: Final = re.compile(r"[0-9]{1,16}\.[0-9]{1,10}")
 _CHOICE: Final = re.compile(r"[!-~]{1,40}")
-_LED: Final = re.compile(r"ticket|topic_[A-Za-z0-9_-]{1,58}")
+_LED: Final = re.compile(r"ticket|(topic|link)_[A-Za-z0-9_-]{1,58}")
+_CODE: Final = re.compile(r"(?:[A-Za-z0-9]{4}-?){4}")
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _KEY: Final = re.compile(r"[!-~]{0,60}")
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
@@ -276,8 +277,9 @@ def _commanded(raw: Any) -> Inbound | None:
 
 
 def _leads(name: str, argument: str) -> bool:
-    """Whether it says where to begin, as a link into the chat does; "start my server" is a question."""
-    return name.lower() == "start" and _LED.fullmatch(argument.strip()) is not None
+    """Whether it says where to begin, as a link into the chat does, or brings a link code; "start my server" is a question."""
+    led = _CODE if name.lower() == "link" else _LED if name.lower() == "start" else None
+    return led is not None and led.fullmatch(argument.strip()) is not None
 
 
 def _filled(raw: Any) -> Inbound | None:

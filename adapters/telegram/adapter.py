@@ -68,6 +68,13 @@ class Telegram:
         """From an update as the server sends it. Attachments are by Telegram's file ids; `run` has them fetched and kept."""
         return decode.read(raw, self._me)
 
+    def way_in(self, code: str) -> str:
+        """The address that opens a private chat with this bot and brings it a link code; "" while the bot's name is not known.
+
+        https://core.telegram.org/bots/features#deep-linking
+        """
+        return f"https://t.me/{self._me.username}?start=link_{code}" if self._me.username else ""
+
     # --- encode ---
 
     def encode(self, out: Outbound) -> list[Payload]:

@@ -49,6 +49,8 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("tickets", "My tickets", "Mis tickets"),
     ("person", "Talk to a person", "Hablar con una persona"),
     ("language", "Change the language", "Cambiar el idioma"),
+    ("link", "Link another chat of yours", "Vincular otro chat tuyo"),
+    ("links", "Your linked chats", "Tus chats vinculados"),
     ("help", "How this works", "Cómo funciona"),
 )
 

@@ -39,9 +39,21 @@ class WebChat:
     capabilities = Capabilities(text_limit=_TEXT_LIMIT, choices=_CHOICES, label_limit=1_000, idempotent_send=True)
 
     def __init__(
-        self, settings: WebChatSettings, *, log: Log, sessions: Sessions, welcome: Welcomes, now: Now, blobs: Uploads, key: bytes
+        self,
+        settings: WebChatSettings,
+        *,
+        log: Log,
+        sessions: Sessions,
+        welcome: Welcomes,
+        now: Now,
+        blobs: Uploads,
+        key: bytes,
+        home: str = "",
     ) -> None:
-        """`key`: 32 secret bytes or more that stay the same, and are the same on every node: they vouch for files and their links."""
+        """`key`: 32 secret bytes or more that stay the same, and are the same on every node: they vouch for files and their links. `home`:
+        where the desk's own page is, "" when nobody can tell.
+        """
+        self._home = home
         self.settings = settings
         self._visitors = Visitors(settings, sessions, now)
         self._files = Files(settings, self._visitors, blobs, key, now)
@@ -59,6 +71,10 @@ class WebChat:
             return wire.event_of(arrived.body, address, self.settings.limits, self._files.vouch) if known else None
         except (msgspec.ValidationError, ValueError, Refusal):
             return None
+
+    def way_in(self, code: str) -> str:
+        """The address of the desk's page that brings a link code into its chat. What stands behind the # is sent to no server."""
+        return f"{self._home}/#start=link_{code}" if self._home else ""
 
     def encode(self, out: Outbound) -> list[Payload]:
         return [Payload(out.address, msgspec.to_builtins(out.message))]

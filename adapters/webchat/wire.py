@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from adapters.text import sendable
 from adapters.webchat.identity import Identity
@@ -17,9 +18,9 @@ from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatLimits
 from conversations import events
 from conversations.events import ChoicePressed, CommandGiven, CustomerIdentified, FormAnswered, Inbound, MessageReceived
-from conversations.model import Address, Attachment
+from conversations.model import Address, Attachment, Message
 
-COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets", "services"})
+COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets", "services", "link", "links"})
 CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _KEY: Final = re.compile(r"[!-~]{0,60}")
@@ -202,24 +203,26 @@ Seal = Callable[[Attachment], Attachment]
 """Gives a file the id by which the customer of one conversation can ask for a link to it."""
 
 
-class _Sent(Struct, frozen=True):
-    """What of a bot message is looked into."""
-
-    files: tuple[Attachment, ...] = ()
-
-
-_sent: Final = msgspec.json.Decoder(_Sent)
+_sent: Final = msgspec.json.Decoder(Message)
 
 
 def line(entry: Entry, seal: Seal) -> bytes | None:
     """One transcript entry as the widget is shown it, or None for what is not for the customer's eyes (starts, proofs, timers).
 
     A bot message is already JSON and is passed on as it stands: it was encoded once, when it was committed. Only files that are sent
-    along are named beside it, sealed. (In a JSON text the quotes of a string are escaped, so nobody's words look like this key.)
+    along are named beside it, sealed, and those that were attached to a form before it came here from a linked chat are sealed in it. (In a
+    JSON text the quotes of a string are escaped, so nobody's words look like this key.)
     """
     if entry.author == "bot":
-        files = tuple(map(seal, _sent.decode(entry.payload).files)) if '"files":[' in entry.payload else ()
-        return _encoder.encode(_Line(entry.cursor, "desk", entry.key, entry.at, files=files, message=Raw(entry.payload.encode())))
+        files: tuple[Attachment, ...] = ()
+        payload = entry.payload.encode()
+        if '"files":[' in entry.payload:
+            message = _sent.decode(entry.payload)
+            files = tuple(map(seal, message.files))
+            if message.sheet is not None:
+                inputs = tuple(replace(each, files=tuple(map(seal, each.files))) for each in message.sheet.inputs)
+                payload = _encoder.encode(replace(message, sheet=replace(message.sheet, inputs=inputs)))
+        return _encoder.encode(_Line(entry.cursor, "desk", entry.key, entry.at, files=files, message=Raw(payload)))
     if entry.author != "customer":
         return None  # an author this version does not know is not shown: silence is safer than showing a note meant for somebody else
     try:

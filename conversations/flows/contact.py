@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from conversations.effects import AmendRequest, CountOutcome, RecordRequest, SetTimer
 from conversations.flows.stack import CONTACT_TIMER, leave
-from conversations.identity import EMAIL
+from conversations.identity import BASE32, EMAIL
 from conversations.model import Contact, Doc, Offer, Proving
 from conversations.turn import Turn
 
@@ -19,14 +19,11 @@ TIMES_ASKED = 3
 TEXT_KEPT = 2000
 TIMER = CONTACT_TIMER
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no letters that are misread when a number is dictated."""
-
 
 def number_of(seq: int) -> str:
     """The number people see and dictate, from the event's own: eight characters, e.g. `4F7K-2M9Q`; the same for a replayed event."""
     bits = int.from_bytes(blake2s(str(seq).encode(), digest_size=5).digest(), "big")
-    digits = "".join(ALPHABET[bits >> shift & 31] for shift in range(35, -5, -5))
+    digits = "".join(BASE32[bits >> shift & 31] for shift in range(35, -5, -5))
     return f"{digits[:4]}-{digits[4:]}"
 
 

@@ -9,10 +9,10 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from conversations.events import FormAnswered
-from conversations.flows import menu
+from conversations.flows import linking, menu
 from conversations.flows.asking import Asking
 from conversations.flows.contact import number_of
-from conversations.flows.stack import find, put_aside
+from conversations.flows.stack import find, holder, put_aside
 from conversations.forms import Field, Merged
 from conversations.model import Attachment, Contact, Doc, Filling, Idle, Offer
 from conversations.moments import HOUR
@@ -222,10 +222,15 @@ def lead_of(turn: Turn) -> Lead:
     return Lead(turn, turn.frame)
 
 
-def begin(turn: Turn, id: str, lead: Doc = ()) -> None:
-    """Begin a form, or go on with the one that was begun."""
+def begin(turn: Turn, id: str, lead: Doc = (), *, anew: bool = False) -> None:
+    """Begin a form, or go on with the one that was begun. One that is under way in a linked chat is offered first, unless `anew`."""
     if find(turn, form=id):
         lead_of(turn).again((*lead, *turn.phrase("form.resumed")))
+        return
+    if not anew and (peer := holder(turn.state)) is not None:
+        there = linking.named(turn, peer)
+        ways = (turn.offer("carried.here", "continue", peer.draft), turn.offer("form.anew", "ticket_anew"))
+        turn.say((*lead, *turn.phrase("carried.there", place=there)), ways)
         return
     known = start(turn, id)
     filled = lead_of(turn)
@@ -274,6 +279,9 @@ def press(turn: Turn, offer: Offer, about: str) -> None:
 def gone(turn: Turn, key: str) -> None:
     if key and key == turn.state.ticket:
         turn.say(turn.phrase("ticket.already", number=turn.state.ticket_number))
+    elif key and (peer := holder(turn.state, key)) is not None:
+        there = turn.phrase("carried.there", place=linking.named(turn, peer))
+        linking.say(turn, there, (turn.offer("carried.here", "continue", key, aside=True),))
     else:
         menu.moved_on(turn)
 
@@ -293,10 +301,11 @@ def receive(turn: Turn, event: FormAnswered) -> None:
     lead.take({name: raw for name, raw in named.items() if name}, event.send)
 
 
-def resume(turn: Turn) -> None:
-    """Go on with what was put aside."""
+def resume(turn: Turn, key: str = "") -> None:
+    """Go on with what was put aside: with the form `key` if there are several."""
     draft = turn.state.draft
-    if draft is None or not find(turn, key=draft.key):
+    key = key or (draft.key if draft is not None else "")
+    if not key or not find(turn, key=key):
         menu.moved_on(turn)
         return
     lead_of(turn).again(turn.phrase("form.resumed"))
@@ -328,6 +337,9 @@ def refresh(turn: Turn) -> None:
     """Before anything else: drafts of another version of their form become this one's, and what the desk dropped since is asked anew."""
     if turn.state.draft is not None:
         turn.remember(draft=_refreshed(turn, turn.state.draft))
+    if turn.state.spare:
+        spare = (_refreshed(turn, filling) for filling in turn.state.spare)
+        turn.remember(spare=tuple(filling for filling in spare if filling is not None))
     frames = [_refreshed(turn, frame) if isinstance(frame, Filling) else frame for frame in turn.state.frames]
     if any(new is not old for new, old in zip(frames, turn.state.frames, strict=True)):
         turn.remember(frames=tuple(frame for frame in frames if frame is not None) or (Idle(),))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conversations.flows import carried
 from conversations.flows.stack import put_aside
 from conversations.model import Doc, Filling, Idle, Offer
 from conversations.turn import Turn
@@ -26,23 +27,27 @@ def greet(turn: Turn, lead: Doc = ()) -> None:
 def menu_offers(turn: Turn) -> tuple[Offer, ...]:
     """The desk's menu, and what every menu must lead to even if the desk forgot it: a ticket, a person, another language.
 
-    A form that was put aside comes first; who has tickets finds them, and who proved an account its services. While a form is under way
+    A form that was put aside, here or in a linked chat, comes first; who has tickets finds them, who proved an account its services, and
+    who linked chats those. While a form is under way
     there is no menu: its own question follows.
     """
     if isinstance(turn.frame, Filling):
         return ()
     resume = (turn.offer("form.resume", "resume"),) if turn.state.draft else ()
+    others = tuple(turn.offer("form.resume_other", "resume", spare.key) for spare in turn.state.spare)
     topics = turn.knowledge.desk.menu
     flows = {turn.knowledge.topics[topic].flow for topic in topics}
     ways = tuple(turn.offer(f"choice.{flow}", flow) for flow in ("ticket", "person") if flow not in flows)
-    mine = (turn.offer("choice.tickets", "tickets"),) if turn.state.tickets else ()
+    mine = (turn.offer("choice.tickets", "tickets"),) if turn.state.tickets or any(peer.tickets for peer in turn.state.links) else ()
     own = (turn.offer("choice.services", "services"),) if turn.state.proof else ()
     language = (turn.offer("choice.language", "language"),) if len(turn.knowledge.desk.locales) > 1 else ()
-    return (*resume, *(turn.topic_offer(topic) for topic in topics), *ways, *mine, *own, *language)
+    links = (turn.offer("choice.links", "links"),) if turn.state.links else ()
+    return (*resume, *others, *carried.offers(turn), *(turn.topic_offer(topic) for topic in topics), *ways, *mine, *own, *links, *language)
 
 
 def explain(turn: Turn, lead: Doc = ()) -> None:
-    turn.say((*(lead or turn.phrase("help.text", desk=turn.knowledge.desk.name)), *turn.phrase("help.ways")), menu_offers(turn))
+    link = () if isinstance(turn.frame, Filling) or turn.state.links else (turn.offer("choice.link", "link"),)
+    turn.say((*(lead or turn.phrase("help.text", desk=turn.knowledge.desk.name)), *turn.phrase("help.ways")), (*menu_offers(turn), *link))
 
 
 def ask_language(turn: Turn, lead: Doc = ()) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from msgspec.structs import replace
 
 from conversations import tickets
-from conversations.effects import AddToTicket, CancelTimer, ChangeTicket, RateTicket, SetTimer
+from conversations.effects import AddToTicket, CancelTimer, ChangeTicket, Pass, RateTicket, SetTimer
 from conversations.events import TicketAnswered, TicketChanged, TicketDecided, TicketReplied, TimerFired
-from conversations.flows import contact, copies, menu, proof
+from conversations.flows import contact, copies, linking, menu, proof
 from conversations.flows.copies import written
 from conversations.flows.stack import put_aside
 from conversations.model import (
@@ -22,6 +23,7 @@ from conversations.model import (
     Offer,
     OwnTicket,
     Paragraph,
+    Peer,
     Proving,
     Replying,
     Text,
@@ -39,6 +41,9 @@ FOLLOW_MS = DAY
 MORE_MS = 10 * MINUTE
 """How long after a reply what comes next still belongs to it: people write in several messages."""
 
+AREA = "area"
+"""The place of what was done in the client area."""
+
 CLOSED_KEPT = 5
 EXCERPT = 300
 RATINGS = range(1, 6)
@@ -50,10 +55,14 @@ PHRASES: Mapping[str, frozenset[str]] = {
     **{"ticket.now_" + state: _ABOUT for state in tickets.STATES if state != "new"},
     **{"ticket.rate." + str(n): frozenset() for n in RATINGS},
     **dict.fromkeys(("choice.tickets", "ticket.reply", "ticket.close", "ticket.reopen", "ticket.list_words"), frozenset[str]()),
-    **dict.fromkeys(("ticket.none", "ticket.list", "ticket.last", "ticket.no_reply_yet", "ticket.welcome"), frozenset[str]()),
+    **dict.fromkeys(
+        ("ticket.none", "ticket.list", "ticket.list_linked", "ticket.last", "ticket.no_reply_yet", "ticket.welcome"), frozenset[str]()
+    ),
     **dict.fromkeys(("ticket.ask_rating", "ticket.rated", "ticket.not_replied"), frozenset[str]()),
     **dict.fromkeys(("ticket.added", "ticket.added_reopened", "ticket.ask_reply", "ticket.reopened_by_you"), frozenset({"number"})),
     **dict.fromkeys(("ticket.area_answered", "ticket.area_closed", "ticket.area_reopened"), _ABOUT),
+    **dict.fromkeys(("ticket.there_answered", "ticket.there_closed", "ticket.there_reopened"), _ABOUT | {"place"}),
+    "ticket.there_rated": _ABOUT | {"rating", "place"},
     "ticket.area_reopens": frozenset(),
     "ticket.area_rated": _ABOUT | {"rating"},
     "ticket.replied": _ABOUT,
@@ -69,6 +78,11 @@ PHRASES: Mapping[str, frozenset[str]] = {
 
 def find(turn: Turn, key: str) -> OwnTicket | None:
     return next((own for own in turn.state.tickets if own.key == key), None)
+
+
+def find_there(turn: Turn, key: str) -> tuple[Peer, OwnTicket] | None:
+    """A ticket of a linked chat, as that chat told of it."""
+    return next(((peer, own) for peer in turn.state.links for own in peer.tickets if own.key == key), None)
 
 
 def known(turn: Turn, seen: OwnTicket) -> OwnTicket:
@@ -184,7 +198,9 @@ def ending(turn: Turn, own: OwnTicket) -> Doc:
 def hear(turn: Turn, text: str, files: tuple[Attachment, ...] = ()) -> bool:
     """Something was written while a ticket waits for a reply. False when it is not for the ticket but for the desk."""
     frame = turn.frame
-    own = find(turn, frame.key) if isinstance(frame, Replying) else None
+    own, there = None, None
+    if isinstance(frame, Replying) and (own := find(turn, frame.key)) is None and (found := find_there(turn, frame.key)) is not None:
+        there, own = found
     if not isinstance(frame, Replying) or own is None or turn.event.at > frame.until:
         stop(turn)
         return False
@@ -194,7 +210,7 @@ def hear(turn: Turn, text: str, files: tuple[Attachment, ...] = ()) -> bool:
         return True
     if not files and not frame.asked and for_the_desk(turn, text):
         return False
-    add(turn, own, text, files)
+    add(turn, own, text, files, there)
     return True
 
 
@@ -209,16 +225,22 @@ def for_the_desk(turn: Turn, text: str) -> bool:
     return text.strip().endswith("?") or (bool(topic.flow) and len(text) <= WISH_LIMIT)
 
 
-def add(turn: Turn, own: OwnTicket, text: str, files: tuple[Attachment, ...]) -> None:
-    """What the customer wrote to a ticket. It takes up what was finished, unless it does nothing but thank."""
-    turn.do(AddToTicket(own.key, "customer", text, turn.state.name, files))
+def add(turn: Turn, own: OwnTicket, text: str, files: tuple[Attachment, ...], there: Peer | None = None) -> None:
+    """What the customer wrote to a ticket. It takes up what was finished, unless it does nothing but thank.
+
+    The ticket of a linked chat is carried on in that chat, so that its row, its order and its history stay in one place.
+    """
+    if there is None:
+        turn.do(AddToTicket(own.key, "customer", text, turn.state.name, files))
+    else:
+        turn.do(Pass(there.id, TicketAnswered(own, text, files=files)))
     stop(turn)
     if not files and tickets.is_bare_thanks(text):
         turn.say(turn.phrase("ticket.welcome"), ways(turn, own) if own.state == "resolved" else ())
         return
     before = own.state
     state = tickets.after_customer_wrote(before)
-    if state != before:
+    if state != before and there is None:
         own = change(turn, own, state, "customer")
     if isinstance(turn.frame, Filling | Contact):
         turn.say(turn.phrase("ticket.added", number=own.number))
@@ -242,7 +264,7 @@ def answered(turn: Turn, event: TicketAnswered) -> None:
     if event.files:
         shown.append(written("📎 " + ", ".join(file.name for file in event.files)))
     ending = turn.phrase("ticket.area_reopens") if own.state == "reopened" != before else ()
-    tell_in_between(turn, (*turn.phrase("ticket.area_answered", number=own.number, title=own.title), *shown, *ending))
+    tell_in_between(turn, (*elsewhere(turn, own, "answered", event.place), *shown, *ending))
 
 
 def decided(turn: Turn, event: TicketDecided) -> None:
@@ -251,14 +273,22 @@ def decided(turn: Turn, event: TicketDecided) -> None:
     match event.what:
         case "close" if own.state != "closed" and tickets.allowed(own.state, "closed"):
             own = change(turn, own, "closed", "customer", event.place)
-            closed(turn, own, turn.phrase("ticket.area_closed", number=own.number, title=own.title))
+            closed(turn, own, elsewhere(turn, own, "closed", event.place))
         case "reopen" if own.state != "reopened" and tickets.allowed(own.state, "reopened"):
             own = change(turn, own, "reopened", "customer", event.place)
-            tell_in_between(turn, turn.phrase("ticket.area_reopened", number=own.number, title=own.title))
+            tell_in_between(turn, elsewhere(turn, own, "reopened", event.place))
         case "rate" if event.rating in RATINGS:
             turn.do(RateTicket(own.key, event.rating))
             keep(turn, replace(own, rating=event.rating))
-            tell_in_between(turn, turn.phrase("ticket.area_rated", number=own.number, title=own.title, rating=event.rating))
+            tell_in_between(turn, elsewhere(turn, own, "rated", event.place, rating=event.rating))
+
+
+def elsewhere(turn: Turn, own: OwnTicket, what: str, place: str, **values: int) -> Doc:
+    """What the customer did to a ticket in the client area, or in a linked chat."""
+    if place == AREA:
+        return turn.phrase("ticket.area_" + what, number=own.number, title=own.title, **values)
+    there = linking.place(turn.knowledge, turn.locale, place)
+    return turn.phrase("ticket.there_" + what, number=own.number, title=own.title, place=there, **values)
 
 
 def stop(turn: Turn) -> None:
@@ -269,19 +299,24 @@ def stop(turn: Turn) -> None:
 
 def show_all(turn: Turn) -> None:
     stop(turn)
-    own = tuple(reversed(turn.state.tickets))
+    mine = [(each, "") for each in reversed(turn.state.tickets)]
+    theirs = [(each, f" · {linking.named(turn, peer)}") for peer in turn.state.links for each in reversed(peer.tickets)]
+    both = sorted((*mine, *theirs), key=lambda one: -one[0].opened_at) if theirs else mine
+    own = tuple(each for each, _ in both)
     if not own:
         turn.say(turn.phrase("ticket.none"), menu.ways_out(turn))
         return
-    lines = tuple((Bold((Text(each.number),)), Text(f" · {each.title} · {state_shown(turn, each)}")) for each in own)
+    lines = tuple((Bold((Text(each.number),)), Text(f" · {each.title} · {state_shown(turn, each)}{where}")) for each, where in both)
     offers = tuple(Offer(f"{each.number} · {each.title}"[:LABEL_LIMIT], "my_ticket", each.key) for each in own)
-    turn.say((*turn.phrase("ticket.list"), Bullets(lines)), offers)
+    turn.say((*turn.phrase("ticket.list_linked" if theirs else "ticket.list"), Bullets(lines)), offers)
 
 
 def press(turn: Turn, action: str, argument: str) -> None:
     """A choice about one ticket."""
     key, _, value = argument.partition("=")
-    own = find(turn, key)
+    own, there = find(turn, key), None
+    if own is None and (found := find_there(turn, key)) is not None:
+        there, own = found
     if own is None:
         menu.moved_on(turn)
         return
@@ -292,16 +327,27 @@ def press(turn: Turn, action: str, argument: str) -> None:
             turn.push(Replying(key, turn.event.at + FOLLOW_MS, asked=True))
             turn.say(turn.phrase("ticket.ask_reply", number=own.number))
         case "ticket_close" if own.state != "closed" and tickets.allowed(own.state, "closed"):
-            closed(turn, change(turn, own, "closed", "customer"))
+            closed(turn, decide(turn, own, "closed", there))
         case "ticket_reopen" if tickets.allowed(own.state, "reopened"):
-            own = change(turn, own, "reopened", "customer")
+            own = decide(turn, own, "reopened", there)
             tell(turn, own, turn.phrase("ticket.reopened_by_you", number=own.number))
         case "rate" if value in map(str, RATINGS):
-            turn.do(RateTicket(key, int(value)))
-            keep(turn, replace(own, rating=int(value)))
+            if there is None:
+                turn.do(RateTicket(key, int(value)))
+                keep(turn, replace(own, rating=int(value)))
+            else:
+                turn.do(Pass(there.id, TicketDecided(own, "rate", rating=int(value))))
             turn.say(turn.phrase("ticket.rated"))
         case _:
             show(turn, own)
+
+
+def decide(turn: Turn, own: OwnTicket, state: Literal["closed", "reopened"], there: Peer | None) -> OwnTicket:
+    """The customer closes or reopens it: here, or in the linked chat that it is in."""
+    if there is None:
+        return change(turn, own, state, "customer")
+    turn.do(Pass(there.id, TicketDecided(own, "close" if state == "closed" else "reopen")))
+    return replace(own, state=state)
 
 
 def show(turn: Turn, own: OwnTicket) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from conversations import ownership
-from conversations.effects import CheckCode, CountOutcome, Recognise, Redact, SendCode
+from conversations.effects import CheckCode, CountOutcome, DropProof, Recognise, Redact, SendCode, Unlink
 from conversations.events import CodeSent, CustomerIdentified, ProofEnded, ProofFailed, ProofGiven
 from conversations.flows import menu
 from conversations.flows.stack import leave
@@ -168,9 +168,12 @@ def failed(turn: Turn, event: ProofFailed) -> None:
 
 def given(turn: Turn, event: ProofGiven) -> Offer | None:
     """Remember it. Returns what was wanted when the proof was asked for, to be done now."""
-    if event.at >= event.until:
+    own = ownership.proven(turn.state, event.at)
+    if event.at >= event.until or (event.how == "link" and own is not None and own.how != "link"):
         return None
-    proof = Proof(event.account, event.number, event.name, event.email, event.how, event.at, event.until, event.services, more=event.more)
+    # A lent proof is as old as the one it is lent from.
+    at = event.proved_at or event.at
+    proof = Proof(event.account, event.number, event.name, event.email, event.how, at, event.until, event.services, more=event.more)
     turn.remember(proof=proof, name=event.name or turn.state.name, email=event.email)
     frame = turn.frame
     if not isinstance(frame, Proving):
@@ -194,6 +197,10 @@ def identified(turn: Turn, event: CustomerIdentified) -> None:
     email = mailbox(event.email)
     if turn.state.proof is not None and turn.state.proof.email != email:
         turn.remember(proof=None)
+        turn.do(DropProof())
+        # Whoever is here now is somebody else, to whom the other's chats are nothing.
+        if turn.state.links:
+            turn.do(Unlink())
     turn.remember(name=event.name, email=event.email)
     if email:
         turn.do(Recognise(email, turn.event.at + ownership.proof_ms(turn.knowledge.desk.facts)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conversations.effects import CancelTimer
-from conversations.model import Contact, Filling, Idle, Proving, Replying
+from conversations.model import Contact, Filling, Idle, Peer, Proving, Replying, State
 from conversations.turn import Turn
 
 CONTACT_TIMER = "contact"
@@ -18,6 +18,17 @@ def leave(turn: Turn) -> None:
         turn.do(CancelTimer(CONTACT_TIMER))
 
 
+def drafts(state: State) -> tuple[Filling, ...]:
+    """All forms that are under way or put aside here, the one that is gone on with first."""
+    under_way = tuple(frame for frame in reversed(state.frames) if isinstance(frame, Filling))
+    return (*under_way, *([state.draft] if state.draft is not None else []), *state.spare)
+
+
+def holder(state: State, key: str = "") -> Peer | None:
+    """The linked chat in which the form `key` is under way; with `key` empty, any in which one is."""
+    return next((peer for peer in state.links if peer.draft and key in ("", peer.draft)), None)
+
+
 def find(turn: Turn, *, form: str = "", key: str = "") -> bool:
     """Bring the draft of `form`, or with `key`, to the top: from under another question, or from aside. False: there is none."""
 
@@ -28,17 +39,20 @@ def find(turn: Turn, *, form: str = "", key: str = "") -> bool:
     if any(isinstance(frame, Filling) and wanted(frame) for frame in frames):
         leave(turn)
         return isinstance(turn.frame, Filling)
-    draft = turn.state.draft
-    if draft is not None and wanted(draft):
-        put_aside(turn)
-        turn.push(draft)
-        turn.remember(draft=None)
-        return True
-    return False
+    draft, spare = turn.state.draft, turn.state.spare
+    found = draft if wanted(draft) else next((each for each in spare if wanted(each)), None)
+    if found is None:
+        return False
+    turn.remember(draft=None if found is draft else draft, spare=tuple(each for each in spare if each is not found))
+    put_aside(turn)
+    turn.push(found)
+    return True
 
 
 def put_aside(turn: Turn) -> None:
     """Leave what is under way; a form that was begun can be gone on with later."""
     leave(turn)
     if isinstance(turn.frame, Filling):
-        turn.remember(draft=turn.frame, frames=turn.state.frames[:-1] or (Idle(),))
+        before = turn.state.draft
+        spare = (*turn.state.spare, before) if before is not None else turn.state.spare
+        turn.remember(draft=turn.frame, spare=spare, frames=turn.state.frames[:-1] or (Idle(),))

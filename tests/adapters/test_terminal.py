@@ -174,7 +174,7 @@ async def test_a_person_is_greeted_prompted_and_can_leave(pipe: Pipe) -> None:
     pipe.type("hola\n/help\n/quit\nnever read\n")
     await terminal.run(desk.accept)
     assert pipe.output.getvalue() == (
-        "/help · /menu · /lang · /person · /ticket · /tickets · /services · /start · /quit\n\n"
+        "/help · /menu · /lang · /person · /ticket · /tickets · /services · /start · /link · /links · /quit\n\n"
         "Started\n\n> MessageReceived\n\n> CommandGiven\n\n> "
     )
     assert desk.heard[0] == Inbound(ANA, "s.0", Started(locale="es"))

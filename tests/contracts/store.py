@@ -16,6 +16,7 @@ from storage import sessions, timers, transcript, turns
 from storage.engines import Database, Rejected, Unavailable
 from storage.rows import Entry, Session
 from tests.contracts.store_area import AreaContract
+from tests.contracts.store_links import LinksContract
 from tests.contracts.store_mirror import MirrorContract
 from tests.contracts.store_outbox import OutboxContract
 from tests.contracts.store_people import PeopleContract, ProofsContract
@@ -285,6 +286,7 @@ class StoreContract(
     MirrorContract,
     PeopleContract,
     ProofsContract,
+    LinksContract,
     OutboxContract,
     ReferencesContract,
     TimersContract,

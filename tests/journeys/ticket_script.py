@@ -170,12 +170,15 @@ TICKET: dict[str, Any] = {
     "proof": "",
     "proved_at": None,
     "account": "",
+    "edited_at": None,
+    "deleted_at": None,
 }
+UNCHANGED = {"edited_at": None, "deleted_at": None}
 EXPECTED: dict[str, Any] = {
     "ticket": TICKET,
     "entries": [
-        {"author": "team", "name": "Eva", "text": REPLY, "files": []},
-        {"author": "customer", "name": "", "text": ANSWER.what, "files": []},
+        {"author": "team", "name": "Eva", "text": REPLY, "files": [], **UNCHANGED},
+        {"author": "customer", "name": "", "text": ANSWER.what, "files": [], **UNCHANGED},
     ],
     "changes": [
         {"who": "customer", "before": "", "state": "new", "note": ""},

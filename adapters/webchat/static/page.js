@@ -1,4 +1,15 @@
-// The desk's page: its buttons open the chat, ask an example, and copy the snippet.
+// The desk's page: its buttons open the chat, ask an example, and copy the snippet; an address with #start=… begins as a link into a chat does.
+const begin = async () => {
+  const payload = /^#start=([\w-]{1,64})$/.exec(location.hash)?.[1];
+  const chat = document.querySelector("support-chat");
+  if (!payload || !chat) return;
+  history.replaceState(null, "", location.pathname + location.search); // a reload must not do it again
+  await customElements.whenDefined("support-chat");
+  await chat.open();
+  chat.put({ command: "start", argument: payload });
+};
+addEventListener("hashchange", begin);
+begin();
 addEventListener("click", (event) => {
   const button = event.target.closest?.("button");
   const chat = document.querySelector("support-chat");
