@@ -33,7 +33,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     burst it keeps a quarter, and at least one if there are two, for replies alone. room_rate: in place of chat_rate where several people
     hear it; rooms: what the chat of such an address begins with ("": the platform has none, or takes as much there). edits, deletions:
     the platform tells when a customer changes or deletes what they wrote, in private at least; where it does not, what was first said
-    stands, and a new message corrects it.
+    stands, and a new message corrects it. several_chats: the same person has a chat in each browser, so that two of them may be linked.
     """
 
     text_limit: int
@@ -47,6 +47,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     rooms: str = ""
     edits: bool = False
     deletions: bool = False
+    several_chats: bool = False
 
     def rate_in(self, chat: str) -> Rate | None:
         """How much the platform takes in this chat."""

@@ -24,8 +24,11 @@ SETTLING_MS = 5
 
 
 def ways_in(adapters: Sequence[Adapter], platform: str, code: str) -> list[tuple[str, str]]:
-    """What is to be opened or typed on each platform but the one given, to bring a link code there; a platform may have no such way."""
-    ways = ((adapter.name, getattr(adapter, "way_in", lambda code: "")(code)) for adapter in adapters if adapter.name != platform)
+    """What is to be opened or typed on each platform to bring a link code there; a platform may have no such way. On the one given only
+    where somebody may have a second chat.
+    """
+    others = (adapter for adapter in adapters if adapter.name != platform or adapter.capabilities.several_chats)
+    ways = ((adapter.name, getattr(adapter, "way_in", lambda code: "")(code)) for adapter in others)
     return [(name, way) for name, way in ways if way]
 
 

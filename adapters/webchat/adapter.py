@@ -36,7 +36,7 @@ class WebChat:
     """
 
     name = "web"
-    capabilities = Capabilities(text_limit=_TEXT_LIMIT, choices=_CHOICES, label_limit=1_000, idempotent_send=True)
+    capabilities = Capabilities(text_limit=_TEXT_LIMIT, choices=_CHOICES, label_limit=1_000, idempotent_send=True, several_chats=True)
 
     def __init__(
         self,

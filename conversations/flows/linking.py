@@ -97,6 +97,8 @@ def ask(turn: Turn) -> None:
     """A code is wanted; the message with it is written when it is kept."""
     turn.remember(link_at=turn.event.at)
     turn.do(OfferLink())
+    # The message with it stands in this turn's place: what is under way is asked again below it.
+    turn.spoke = True
 
 
 def given(turn: Turn, argument: str) -> None:

@@ -150,8 +150,9 @@ class Story:
         for typed in FILL[:3]:
             await self.happens(TELEGRAM, MessageReceived(text=typed, locale="en"))
         await self.happens(TELEGRAM, CommandGiven(name="link", locale="en"))
-        letter = json.dumps((await self.said(TELEGRAM))[-1])
-        [code] = set(re.findall(r"\b(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}\b", letter))
+        *_, letter, question = await self.said(TELEGRAM)
+        [code] = set(re.findall(r"\b(?:[0-9A-Z]{4}-){3}[0-9A-Z]{4}\b", json.dumps(letter)))
+        assert "sheet" in question, "what is under way is asked again below the code"
         await self.happens(WEB, CommandGiven(name="link", argument=str(code), locale="en"))
         await self.press(WEB, AGREE)
         await self.press(TELEGRAM, "↩ Go on with it here")

@@ -6,7 +6,8 @@ const begin = async () => {
   history.replaceState(null, "", location.pathname + location.search); // a reload must not do it again
   await customElements.whenDefined("support-chat");
   await chat.open();
-  chat.put({ command: "start", argument: payload });
+  // What is shown of it: a code for linking is nobody's business, as in what the desk keeps of it.
+  chat.put({ command: "start", argument: payload, label: payload.startsWith("link_") ? "••••••" : payload });
 };
 addEventListener("hashchange", begin);
 begin();
