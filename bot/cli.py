@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,8 +58,12 @@ def run(roles: str) -> None:
 
     memory.use_little()
     settings = configured()
-    from bot.app import ROLES, build
-    from bot.telemetry import configure
+    from bot.learning import ahead
+
+    with ahead(settings.content_dir, settings.data_dir):
+        # Half of a start is loading libraries.
+        from bot.app import ROLES, build
+        from bot.telemetry import configure
 
     if unknown := next((role for role in chosen if role not in ROLES), None):
         refuse(f"--roles: there is no role {unknown}; there are {', '.join(ROLES)}")
@@ -152,6 +157,28 @@ def _tell_faults(faults: Sequence[ContentFault], directory: Path) -> NoReturn:
     for fault in faults:
         click.echo(str(fault))
     fail(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {directory}")
+
+
+@content.command("learn")
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+def learn_content(directory: Path | None) -> None:
+    """Learn the desk's files for this installation, ahead of any start: also the first one then only reads what was learnt."""
+    directory = directory or configured().content_dir
+    from bot.content import ContentInvalid
+    from bot.knowledge import load_knowledge
+    from bot.learning import INSTALLED
+
+    try:
+        INSTALLED.mkdir(parents=True, exist_ok=True)
+        load_knowledge(directory, INSTALLED)
+    except ContentInvalid as invalid:
+        _tell_faults(invalid.faults, directory)
+    except OSError as error:
+        refuse(f"{INSTALLED} cannot be made: {error.strerror}; run this as whoever installed the desk")
+    # To load what cannot be kept is no fault elsewhere: here it was all that was asked for.
+    if not os.access(INSTALLED, os.W_OK):
+        refuse(f"{INSTALLED} cannot be written; run this as whoever installed the desk")
+    click.echo(f"{directory}: learnt; kept in {INSTALLED}")
 
 
 @content.command("preview")
