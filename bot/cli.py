@@ -271,7 +271,7 @@ def bench_answers(file: Path, as_json: bool) -> None:
 
 @main.group("requests")
 def requests_group() -> None:
-    """What customers asked the team for: a person, or a ticket."""
+    """Customers who asked for a person."""
 
 
 def _ask_database(unit: Callable[[Connection], T], write: bool = False) -> T:
@@ -296,7 +296,7 @@ def _line(request: Request) -> str:
     state = "open" if request.closed_at is None else "closed"
     first = " ".join(shown(request.text).split())
     email = shown(request.email) or "-"
-    return f"{request.number:<10} {state:<7} {request.kind:<7} {time_shown(request.created_at)}  {email:<28} {first[:60]}"
+    return f"{request.number:<10} {state:<7} {time_shown(request.created_at)}  {email:<28} {first[:60]}"
 
 
 @requests_group.command("list")
@@ -325,7 +325,6 @@ def show_request(number: str) -> None:
     closed = "open" if request.closed_at is None else f"closed {time_shown(request.closed_at)}"
     rows = [
         ("number", request.number),
-        ("wants", request.kind),
         ("state", closed),
         ("since", time_shown(request.created_at)),
         ("name", request.name),

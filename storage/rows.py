@@ -59,7 +59,6 @@ class NewMessage(NamedTuple):
 class NewRequest(NamedTuple):
     key: str
     number: str
-    kind: str
     locale: str
     text: str
     topic: str
@@ -291,7 +290,6 @@ class Request(NamedTuple):
     conversation: int
     key: str
     number: str
-    kind: str
     locale: str
     text: str
     topic: str

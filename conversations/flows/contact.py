@@ -46,7 +46,6 @@ def begin(turn: Turn, lead: Doc = ()) -> None:
         RecordRequest(
             key=key,
             number=number,
-            kind="person",
             locale=turn.locale,
             text=state.question,
             topic=state.topic,
