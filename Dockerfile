@@ -19,6 +19,9 @@ COPY conversations conversations
 COPY storage storage
 RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
  && pip --python /opt/relevo/bin/python install --quiet --no-deps /wheels/*.whl
+# A desk that starts for the first time then finds what it would have to learn.
+COPY content content
+RUN /opt/relevo/bin/relevo content learn content/introserv
 
 
 FROM python:3.13-slim

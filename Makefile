@@ -8,6 +8,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
+# Faults in the desk's files, and in what is set, are told by what is run next.
+LEARN := $(BIN)/relevo content learn >/dev/null 2>&1 || true
 LOCK := $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate --python-version 3.11
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -83,12 +85,14 @@ $(VENV)/.run: $(VENV)/.made requirements/build.txt requirements/run.txt pyprojec
 	@echo "Installing what the desk needs into $(VENV) ..." >&2
 	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/run.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(LEARN)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.made requirements/build.txt requirements/test.txt pyproject.toml
 	@echo "Installing what the tests need into $(VENV) ..." >&2
 	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/test.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(LEARN)
 	@touch $(VENV)/.run $@
 
 $(VENV)/.e2e: $(VENV)/.test requirements/e2e.txt

@@ -118,7 +118,10 @@ class ClientArea:
             session = area.find_session(connection, token_hash)
             if session is None:
                 return None
-            accounts = tuple(Account(*account) for account in area.accounts(connection, session.email))
+            accounts = tuple(
+                Account(account.id, account.number, account.name, account.locale, account.zone)
+                for account in people.accounts(connection, session.email)
+            )
             return Guest(session.email, session.locale, session.created_at, session.seen_at, accounts)
 
         return await self._read(unit)

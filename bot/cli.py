@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -57,8 +58,12 @@ def run(roles: str) -> None:
 
     memory.use_little()
     settings = configured()
-    from bot.app import ROLES, build
-    from bot.telemetry import configure
+    from bot.learning import ahead
+
+    with ahead(settings.content_dir, settings.data_dir):
+        # Half of a start is loading libraries.
+        from bot.app import ROLES, build
+        from bot.telemetry import configure
 
     if unknown := next((role for role in chosen if role not in ROLES), None):
         refuse(f"--roles: there is no role {unknown}; there are {', '.join(ROLES)}")
@@ -154,6 +159,28 @@ def _tell_faults(faults: Sequence[ContentFault], directory: Path) -> NoReturn:
     fail(f"{len(faults)} fault{'s' if len(faults) > 1 else ''} in {directory}")
 
 
+@content.command("learn")
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+def learn_content(directory: Path | None) -> None:
+    """Learn the desk's files for this installation, ahead of any start: also the first one then only reads what was learnt."""
+    directory = directory or configured().content_dir
+    from bot.content import ContentInvalid
+    from bot.knowledge import load_knowledge
+    from bot.learning import INSTALLED
+
+    try:
+        INSTALLED.mkdir(parents=True, exist_ok=True)
+        load_knowledge(directory, INSTALLED)
+    except ContentInvalid as invalid:
+        _tell_faults(invalid.faults, directory)
+    except OSError as error:
+        refuse(f"{INSTALLED} cannot be made: {error.strerror}; run this as whoever installed the desk")
+    # To load what cannot be kept is no fault elsewhere: here it was all that was asked for.
+    if not os.access(INSTALLED, os.W_OK):
+        refuse(f"{INSTALLED} cannot be written; run this as whoever installed the desk")
+    click.echo(f"{directory}: learnt; kept in {INSTALLED}")
+
+
 @content.command("preview")
 @click.argument("out", type=click.Path(path_type=Path))
 def preview_content(out: Path) -> None:
@@ -244,7 +271,7 @@ def bench_answers(file: Path, as_json: bool) -> None:
 
 @main.group("requests")
 def requests_group() -> None:
-    """What customers asked the team for: a person, or a ticket."""
+    """Customers who asked for a person."""
 
 
 def _ask_database(unit: Callable[[Connection], T], write: bool = False) -> T:
@@ -269,7 +296,7 @@ def _line(request: Request) -> str:
     state = "open" if request.closed_at is None else "closed"
     first = " ".join(shown(request.text).split())
     email = shown(request.email) or "-"
-    return f"{request.number:<10} {state:<7} {request.kind:<7} {time_shown(request.created_at)}  {email:<28} {first[:60]}"
+    return f"{request.number:<10} {state:<7} {time_shown(request.created_at)}  {email:<28} {first[:60]}"
 
 
 @requests_group.command("list")
@@ -298,7 +325,6 @@ def show_request(number: str) -> None:
     closed = "open" if request.closed_at is None else f"closed {time_shown(request.closed_at)}"
     rows = [
         ("number", request.number),
-        ("wants", request.kind),
         ("state", closed),
         ("since", time_shown(request.created_at)),
         ("name", request.name),

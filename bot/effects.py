@@ -140,8 +140,8 @@ class Effects:
                     self.timers[name] = due_at
                 case CancelTimer(name):
                     self.timers[name] = None
-                case RecordRequest(key, number, kind, locale, text, topic, name, email):
-                    self.requests.append(NewRequest(key, number, kind, locale, _storable(text), topic, _storable(name), _storable(email)))
+                case RecordRequest(key, number, locale, text, topic, name, email):
+                    self.requests.append(NewRequest(key, number, locale, _storable(text), topic, _storable(name), _storable(email)))
                 case OpenTicket():
                     self.tickets.append(_opened(effect))
                     self.changes.append(NewChange(effect.key, 0, "customer", self.place, "", "new", "", at))

@@ -18,18 +18,17 @@ import numpy as np
 from msgspec import Struct
 
 from bot.content import Content, ContentInvalid, snapshot
+from bot.learning import INSTALLED, KEPT_CONTENT, KEPT_MODEL, code_files
 from conversations.answers import Answers, learn
 from conversations.knowledge import Codes, Knowledge
 from conversations.texts import Catalogues
-
-KEPT_CONTENT = "content.json"
-KEPT_MODEL = "answers.npz"
 
 
 def load_knowledge(content_dir: Path, cache_dir: Path | None = None, codes: Codes = "mail") -> Knowledge:
     """What the desk knows, and how its `codes` go out.
 
-    With `cache_dir`, parsed content and learnt model are kept there and used while nothing changed.
+    With `cache_dir`, parsed content and learnt model are kept there and used while nothing changed; what is not there may have been
+    learnt when the desk was installed.
 
     Raises ContentInvalid with every fault of the files. A cache that is damaged, stale or cannot be written costs only time.
     """
@@ -63,8 +62,9 @@ class _Kept(Struct, frozen=True):
 def _content(content_dir: Path, cache_dir: Path | None, code: bytes) -> Content:
     files, faults = snapshot(content_dir)
     key = _digest(code, *(part for path, data in files.items() for part in (path.encode(), data)))
-    if not faults and (kept := _kept_content(cache_dir)) is not None and kept.key == key:
-        return kept.content
+    for folder in _folders(cache_dir) if not faults else ():
+        if (kept := _kept_content(folder, key)) is not None:
+            return kept
     # Imported only when files have to be read: parsers of Markdown, YAML and .po cost more of a start than everything else here.
     from bot.content_check import read
 
@@ -76,32 +76,34 @@ def _content(content_dir: Path, cache_dir: Path | None, code: bytes) -> Content:
     return content
 
 
-def _kept_content(cache_dir: Path | None) -> _Kept | None:
-    if cache_dir is None:
-        return None
+def _folders(cache_dir: Path | None) -> tuple[Path, ...]:
+    return (cache_dir, INSTALLED) if cache_dir is not None else ()
+
+
+def _kept_content(folder: Path, key: str) -> Content | None:
     try:
-        digest, _, payload = (cache_dir / KEPT_CONTENT).read_bytes().partition(b"\n")
+        digest, _, payload = (folder / KEPT_CONTENT).read_bytes().partition(b"\n")
         # JSON with a flipped bit may still be JSON, and would then be said to customers.
-        return msgspec.json.decode(payload, type=_Kept) if digest == _digest(payload).encode() else None
+        kept = msgspec.json.decode(payload, type=_Kept) if digest == _digest(payload).encode() else None
+        return kept.content if kept is not None and kept.key == key else None
     except (OSError, msgspec.DecodeError):
         return None
 
 
 def _matcher(content: Content, cache_dir: Path | None, code: bytes) -> Answers:
     key = np.frombuffer(_digest(code, *content.urgent, msgspec.json.encode(content.phrasings)).encode(), dtype=np.uint8)
-    if (kept := _kept_model(cache_dir, key)) is not None:
-        return kept
+    for folder in _folders(cache_dir):
+        if (kept := _kept_model(folder, key)) is not None:
+            return kept
     answers = learn(content.phrasings, eager=content.urgent)
     arrays = answers.dump()
     _keep(cache_dir, KEPT_MODEL, lambda file: np.savez(file, allow_pickle=False, **{**arrays, "key": key}))
     return answers
 
 
-def _kept_model(cache_dir: Path | None, key: np.ndarray) -> Answers | None:
-    if cache_dir is None:
-        return None
+def _kept_model(folder: Path, key: np.ndarray) -> Answers | None:
     try:
-        with np.load(cache_dir / KEPT_MODEL, allow_pickle=False) as kept:
+        with np.load(folder / KEPT_MODEL, allow_pickle=False) as kept:
             if not np.array_equal(kept["key"], key):
                 return None
             return Answers.load({name: kept[name] for name in kept.files if name != "key"})
@@ -129,10 +131,8 @@ def _keep(cache_dir: Path | None, name: str, write: Callable[[BinaryIO], object]
 
 @cache
 def _code() -> bytes:
-    """Stands for the code that made what is kept: with other code the same files may come to something else."""
-    own = Path(__file__).parent
-    sources = (*own.glob("content*.py"), own / "markdown.py", *own.parent.joinpath("conversations").glob("*.py"))
-    return _digest(*(path.read_bytes() for path in sorted(sources))).encode()
+    """Stands for the code that made what is kept."""
+    return _digest(*(path.read_bytes() for path in code_files())).encode()
 
 
 def _digest(*parts: bytes | str) -> str:

@@ -123,7 +123,7 @@ class Metrics:
         self.due = self._gauge("outbox_due", "Messages that wait to be sent")
         self.due_seconds = self._gauge("outbox_oldest_due_seconds", "How long the oldest of them is overdue")
         self.failed = self._gauge("outbox_failed", "Messages that could not be delivered")
-        self.open_requests = self._gauge("requests_open", "Recorded requests for a person or a ticket that nobody has closed")
+        self.open_requests = self._gauge("requests_open", "Recorded requests for a person that nobody has closed")
         self.tickets = Gauge("relevo_tickets_open", "Tickets that are not closed, by state", ["state"], registry=self.registry)
         self.resident = self._gauge("resident_memory_bytes", "Memory of this process that is in RAM")
 

@@ -38,11 +38,10 @@ class CancelTimer(Struct, frozen=True, tag="cancel_timer"):
 
 
 class RecordRequest(Struct, frozen=True, tag="record_request"):
-    """Keep for the team that a customer wants a person or a ticket. `key` makes a retry a no-op; `number` is shown to people."""
+    """Keep for the team that a customer wants a person. `key` makes a retry a no-op; `number` is shown to people."""
 
     key: str
     number: str
-    kind: Literal["person", "ticket"]
     locale: str
     text: str
     topic: str = ""

@@ -52,16 +52,6 @@ class AreaSession(NamedTuple):
     seen_at: int
 
 
-class AreaAccount(NamedTuple):
-    """`locale` and `zone` are "" while nobody chose one."""
-
-    id: int
-    number: str
-    name: str
-    locale: str
-    zone: str
-
-
 class PendingAct(NamedTuple):
     """An event that no turn has seen yet."""
 
@@ -169,11 +159,6 @@ def expire(conn: Connection, links_before: int, seen_before: int, made_before: i
 
 
 # --- accounts ---
-
-
-def accounts(conn: Connection, email: str) -> list[AreaAccount]:
-    """Those whose registered address this is."""
-    return [AreaAccount(*row) for row in conn.execute(area_statements.of(conn).accounts, {"of_email": email})]
 
 
 def set_preferences(conn: Connection, account: int, locale: str, zone: str, now: int) -> None:

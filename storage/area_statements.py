@@ -106,12 +106,6 @@ class AreaStatements:
                 exists().where(ticket.c.email == _EMAIL, ticket.c.email != literal_column("''")),
             )
         )
-        self.accounts = (
-            select(account.c.id, account.c.number, account.c.name, account.c.locale, account.c.zone)
-            .join(account_address, account_address.c.account == account.c.id)
-            .where(account_address.c.email == _EMAIL, registered)
-            .order_by(account.c.number)
-        )
         self.set_preferences = (
             update(account)
             .where(account.c.id == bindparam("of_account", type_=BigInteger))

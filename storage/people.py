@@ -8,12 +8,13 @@ from storage import people_statements
 from storage.rows import Account, AccountAddress, Service
 
 
-def account_by_email(conn: Connection, email: str) -> Account | None:
-    """Whose *registered* address this is; `email` as conversations.identity.mailbox gives it. The addresses for single categories of
-    mail prove nothing.
+def accounts(conn: Connection, email: str) -> list[Account]:
+    """Whose *registered* address this is, oldest first; `email` as conversations.identity.mailbox gives it. The addresses for single
+    categories of mail prove nothing.
+
+    `relevo customers import` refuses a second account for an address; the tables do not.
     """
-    row = conn.execute(people_statements.of(conn).account_by_email, {"email": email}).first()
-    return None if row is None else Account(*row)
+    return [Account(*row) for row in conn.execute(people_statements.of(conn).accounts, {"email": email})]
 
 
 def addresses(conn: Connection, account: int) -> list[AccountAddress]:

@@ -24,12 +24,11 @@ class PeopleStatements(Builder):
 
     def _reading(self) -> None:
         of_account = bindparam("of_account", type_=BigInteger)
-        self.account_by_email = (
+        self.accounts = (
             select(account)
             .join(account_address, account_address.c.account == account.c.id)
             .where(REGISTERED, account_address.c.email == bindparam("email", type_=Text))
             .order_by(account.c.id)
-            .limit(1)
         )
         self.addresses = (
             select(account_address)

@@ -61,7 +61,6 @@ class NewMessage(NamedTuple):
 class NewRequest(NamedTuple):
     key: str
     number: str
-    kind: str
     locale: str
     text: str
     topic: str
@@ -296,7 +295,6 @@ class Request(NamedTuple):
     conversation: int
     key: str
     number: str
-    kind: str
     locale: str
     text: str
     topic: str

@@ -165,7 +165,6 @@ request = Table(
     Column("conversation", Int, nullable=False),
     Column("key", Text, nullable=False),
     Column("number", Text, nullable=False),
-    Column("kind", Text, nullable=False),
     Column("locale", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("topic", Text, nullable=False),

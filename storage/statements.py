@@ -523,7 +523,7 @@ class Statements(Builder):
     def _requests(self) -> None:
         self.add_requests = self._many(
             self._insert(request).on_conflict_do_nothing(index_elements=["shard", "conversation", "key"]),
-            *("shard", "conversation", "key", "number", "kind", "locale", "text", "topic", "name", "email", "created_at"),
+            *("shard", "conversation", "key", "number", "locale", "text", "topic", "name", "email", "created_at"),
         )
         self.lock_requests = (
             select(request.c.shard, request.c.conversation, request.c.key, request.c.text, request.c.email)

@@ -168,6 +168,13 @@ def test_secrets_data_and_history_never_reach_the_builder(path: str) -> None:
     assert not sent(path, (ROOT / ".dockerignore").read_text(encoding="utf-8"))
 
 
+def test_the_image_has_learnt_the_content_it_brings() -> None:
+    learnt = [step.stage for step in DOCKERFILE if step.word == "RUN" and step.rest.endswith("relevo content learn content/introserv")]
+    assert learnt == [1]
+    # What was learnt is kept below the installation, which the last stage takes over whole.
+    assert "--from=build /opt/relevo /opt/relevo" in [step.rest for step in LAST if step.word == "COPY"]
+
+
 def test_the_image_runs_as_an_ordinary_user_without_build_tools() -> None:
     user = [step.rest for step in LAST if step.word == "USER"]
     assert user == ["10001:10001"]

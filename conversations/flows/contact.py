@@ -43,7 +43,6 @@ def begin(turn: Turn, lead: Doc = ()) -> None:
         RecordRequest(
             key=key,
             number=number,
-            kind="person",
             locale=turn.locale,
             text=state.question,
             topic=state.topic,

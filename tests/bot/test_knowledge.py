@@ -13,7 +13,8 @@ import pytest
 
 from bot import content_check, knowledge
 from bot.content import ContentInvalid
-from bot.knowledge import KEPT_CONTENT, KEPT_MODEL, Library, load_knowledge
+from bot.knowledge import Library, load_knowledge
+from bot.learning import KEPT_CONTENT, KEPT_MODEL
 from conversations.answers import learn
 from conversations.knowledge import Knowledge
 from conversations.model import Bold, Code, Italic, Link, Paragraph, Steps, Text, paragraph

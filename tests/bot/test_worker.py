@@ -125,7 +125,7 @@ async def test_every_kind_of_effect_reaches_its_table(database: Database) -> Non
                 SetTimer("soon", clock.now() + 9_000),
                 CancelTimer("never"),
                 SetTimer("soon", clock.now() + 2_000),
-                RecordRequest("r1", "A-1", "ticket", "es", "help\x00 me", topic="priorities"),
+                RecordRequest("r1", "A-1", "es", "help\x00 me", topic="priorities"),
                 CountOutcome("ticket", "priorities"),
             ),
         )
@@ -134,7 +134,7 @@ async def test_every_kind_of_effect_reaches_its_table(database: Database) -> Non
         await here.say("ana", "x")
         await here.settled()
         [request] = await database.read(requests.list_open)
-        assert (request.number, request.kind, request.text, request.email) == ("A-1", "ticket", "help me", "")
+        assert (request.number, request.locale, request.text, request.email) == ("A-1", "es", "help me", "")
         assert here.figure("relevo_answers_total", outcome="ticket", topic="priorities") == 1
         clock.advance(1_900)
         await here.settled()

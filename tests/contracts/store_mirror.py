@@ -12,7 +12,7 @@ from tests.contracts.store_rows import ADDRESS, NOW, StoreSteps, event, turn
 from tests.contracts.store_tickets import OPENING, TICKET
 
 SAID = '{"type":"message","text":"since yesterdai"}'
-REQUEST = NewRequest("r1", "AAAA-BBBB", "person", "en", "a question\nof two lines\nand more", "", "", "")
+REQUEST = NewRequest("r1", "AAAA-BBBB", "en", "a question\nof two lines\nand more", "", "", "")
 WORDS = TicketMirror("k1", "Up", "It is up", '{"details":"It is up"}', "[]", NOW + 1, None)
 ENTRY = EntryMirror("k1", 0, "since yesterday", "[]", NOW + 1, None)
 

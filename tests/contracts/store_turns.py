@@ -154,7 +154,7 @@ class TurnsContract(StoreSteps):
         await self.accept(database, event("1"))
         (zombie,) = await self.claim(database)
         (heir,) = await self.claim(database, "b", NOW + LEASE)
-        refused = turn(zombie, "from the grave", timers=[("t", NOW)], requests=(NewRequest("k", "1", "person", "es", "", "", "", ""),))
+        refused = turn(zombie, "from the grave", timers=[("t", NOW)], requests=(NewRequest("k", "1", "es", "", "", "", ""),))
         assert await self.commit(database, refused) == set()
         assert await self.commit(database, turn(heir, "alive"), node="b") == {heir.conversation}
         assert await self.commit(database, refused) == set()
@@ -189,7 +189,7 @@ class TurnsContract(StoreSteps):
             claim,
             "hello",
             timers=[("t", NOW + 5)],
-            requests=(NewRequest("k", "R1", "person", "es", "please", "", "", ""),),
+            requests=(NewRequest("k", "R1", "es", "please", "", "", ""),),
             amendments=(RequestAmendment("k", "ana@example.com", "soon"),),
         )
         assert await self.commit(database, decided) == {claim.conversation}
@@ -279,7 +279,7 @@ class TurnsContract(StoreSteps):
     # --- requests that turns record ---
 
     async def test_requests_are_recorded_once_amended_and_closed(self, database: Database) -> None:
-        new = NewRequest("k1", "R-1", "person", "es", "my server", "outage", "Ana", "")
+        new = NewRequest("k1", "R-1", "es", "my server", "outage", "Ana", "")
         await self.accept(database, event("1"), event("2"))
         (claim,) = await self.claim(database)
         await self.commit(database, turn(claim, decided=1, requests=(new, new._replace(text="again"))))
@@ -287,7 +287,7 @@ class TurnsContract(StoreSteps):
         more = (RequestAmendment("k1", "ana@example.com", ""), RequestAmendment("k1", "", "is down"), RequestAmendment("other", "x", "x"))
         await self.commit(database, turn(claim, requests=(new,), amendments=more), now=NOW + 9)
         (found,) = await database.read(requests.list_open)
-        assert found == (*claim[:2], "k1", "R-1", "person", "es", "my server\nis down", "outage", "Ana", "ana@example.com", NOW, None)
+        assert found == (*claim[:2], "k1", "R-1", "es", "my server\nis down", "outage", "Ana", "ana@example.com", NOW, None)
         assert await database.read(lambda conn: requests.find(conn, "R-1")) == found
         assert await database.read(lambda conn: requests.find(conn, "R-2")) is None
         assert await database.write(lambda conn: requests.close(conn, "R-1", NOW + 20))

@@ -75,6 +75,19 @@ def signed_in(page: Page, desk: Program) -> None:
     expect(page.locator("h1")).to_be_visible()
 
 
+def marked(home: Path, number: str) -> None:
+    """As a platform leaves it on which customers can edit and delete; the live chat has neither. What was deleted has no words left."""
+    now = time.time_ns() // 1_000_000
+    with sqlite3.connect(home / "relevo.db", timeout=20) as connection:
+        edited = connection.execute("UPDATE ticket SET edited_at = ? WHERE number = ?", (now, number))
+        deleted = connection.execute(
+            "UPDATE ticket_entry SET text = '', files = '[]', deleted_at = ? WHERE ticket = (SELECT key FROM ticket WHERE number = ?)"
+            " AND text <> ''",
+            (now, number),
+        )
+        assert (edited.rowcount, deleted.rowcount) == (1, 1)
+
+
 @pytest.fixture
 def without_script(contexts: Contexts) -> BrowserContext:
     return contexts(java_script_enabled=False)
@@ -163,6 +176,13 @@ def test_axe_finds_nothing_on_any_page(
     page.locator('form[action$="/reply"] button').click()
     expect(page.get_by_role("status")).to_be_visible()
     look("ticket")
+    marked(home, number)
+    page.reload()
+    expect(page.locator(".hint").filter(has_text={"es": "Borrado por el cliente", "en": "Deleted by the customer"}[locale])).to_have_count(
+        1
+    )
+    expect(page.locator(".hint").filter(has_text={"es": "Editado:", "en": "Edited "}[locale])).to_have_count(1)
+    look("ticket-marked")
     page.locator('form[action$="/close"] button').click()
     expect(page.get_by_role("status")).to_be_visible()
     look("closed")

@@ -33,7 +33,6 @@ async def test_who_wants_a_person_is_recorded_with_an_address(street: Opening) -
 
         await until(recorded)
         [request] = await here.database.read(requests.list_open)
-        assert request.kind == "person"
         assert request.number in here.heard("ana")[-1].text + here.heard("ana")[0].text
 
 
@@ -49,7 +48,6 @@ async def test_a_silent_customer_is_not_left_waiting(street: Opening) -> None:
 
         await until(reminded)
         [request] = await here.database.read(requests.list_open)
-        assert request.kind == "person"
         assert request.number in here.heard("ana")[1].text
 
 

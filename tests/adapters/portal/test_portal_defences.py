@@ -3,44 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from adapters.portal import PortalSettings
 from adapters.portal.visit import ABSOLUTE_MS, IDLE_MS, own_path
-from bot.knowledge import load_knowledge
-from bot.settings import BESIDE_THE_CODE
 from conversations.knowledge import Knowledge
 from storage.engines import Database
 from tests.adapters.portal_desk import ANA, BOB, ORIGIN, Browser, Desk, browsing, desk_open, hash_of, path_in
-from tests.bot.rig import opened
 
 MINUTE = 60_000
-
-
-@pytest.fixture(scope="session")
-def knowledge() -> Knowledge:
-    return load_knowledge(BESIDE_THE_CODE / "content" / "introserv")
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with opened(tmp_path / "relevo.db") as database:
-        yield database
-
-
-@pytest.fixture
-async def desk(database: Database, knowledge: Knowledge, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with desk_open(database, knowledge, tmp_path) as desk:
-        yield desk
-
-
-@pytest.fixture
-async def browser(desk: Desk) -> AsyncIterator[Browser]:
-    async with browsing(desk) as browser:
-        yield browser
 
 
 async def test_a_second_customer_gets_nothing_of_the_first_by_any_address(desk: Desk, browser: Browser) -> None:

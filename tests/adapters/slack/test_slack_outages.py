@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,9 @@ from conversations.model import Address, Choice, Message, paragraph
 from tests.adapters import slack_desk as desk
 from tests.adapters.slack_desk import running, say
 from tests.adapters.slack_people import People
-from tests.adapters.slack_server import SlackServer, slack
+from tests.adapters.slack_server import SlackServer
 from tests.adapters.slack_wire import BOT_ID, BOT_USER, event, shown
 from tests.contracts.adapter import Intake, until
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[SlackServer]:
-    async with slack() as server:
-        yield server
-
-
-@pytest.fixture
-def people(server: SlackServer) -> People:
-    server.im("U0ANA")
-    return People(server)
-
-
-@pytest.fixture
-def memories() -> desk.Memories:
-    return desk.Memories()
-
-
-@pytest.fixture
-async def adapter(server: SlackServer, memories: desk.Memories, tmp_path: Path) -> AsyncIterator[Slack]:
-    async with desk.closing(desk.adapter_for(server, tmp_path, memories)) as adapter:
-        yield adapter
-
 
 # --- sending ---
 

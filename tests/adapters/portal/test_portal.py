@@ -4,45 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from adapters.portal import PortalSettings
-from bot.knowledge import load_knowledge
-from bot.settings import BESIDE_THE_CODE
 from bot.telemetry import configure
 from conversations.knowledge import Knowledge
 from conversations.moments import stamp_shown
 from storage.engines import Database
 from tests.adapters.portal_desk import ANA, EVE, Browser, Desk, browsing, desk_open, path_in, query
-from tests.bot.rig import opened, until
+from tests.bot.rig import until
 from tests.pictures import GPS, jpeg, png
-
-
-@pytest.fixture(scope="session")
-def knowledge() -> Knowledge:
-    return load_knowledge(BESIDE_THE_CODE / "content" / "introserv")
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with opened(tmp_path / "relevo.db") as database:
-        yield database
-
-
-@pytest.fixture
-async def desk(database: Database, knowledge: Knowledge, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with desk_open(database, knowledge, tmp_path) as desk:
-        yield desk
-
-
-@pytest.fixture
-async def browser(desk: Desk) -> AsyncIterator[Browser]:
-    async with browsing(desk) as browser:
-        yield browser
-
 
 # --- signing in ---
 

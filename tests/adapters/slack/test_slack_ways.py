@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from conversations.model import Address, Attachment, Choice, Input, Message, Opt
 from tests.adapters import slack_desk as desk
 from tests.adapters.slack_desk import running, say
 from tests.adapters.slack_people import People
-from tests.adapters.slack_server import SlackServer, slack
+from tests.adapters.slack_server import SlackServer
 from tests.adapters.slack_wire import labels, shown
 from tests.contracts.adapter import Intake, settle, until
 
@@ -26,29 +25,6 @@ INPUTS = (
     Input("department", "one", "Departamento", True, options=(Option("technical", "Técnico", "Servidores"), Option("sales", "Ventas"))),
     Input("details", "lines", "Detalles", True, limit=4_000),
 )
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[SlackServer]:
-    async with slack() as server:
-        yield server
-
-
-@pytest.fixture
-def people(server: SlackServer) -> People:
-    server.im("U0ANA")
-    return People(server)
-
-
-@pytest.fixture
-def memories() -> desk.Memories:
-    return desk.Memories()
-
-
-@pytest.fixture
-async def adapter(server: SlackServer, memories: desk.Memories, tmp_path: Path) -> AsyncIterator[Slack]:
-    async with desk.closing(desk.adapter_for(server, tmp_path, memories)) as adapter:
-        yield adapter
 
 
 def asked(page: int = 1, *, inputs: tuple[Input, ...] = INPUTS, key: str = "17.1") -> Message:
