@@ -17,7 +17,7 @@ from conversations.events import Event, LinkFailed, LinkOffered, LinksChanged, P
 from conversations.identity import LINK_CODES, LINK_MINUTES, LINK_TRIES, LINKS
 from conversations.model import Linked
 from conversations.moments import HOUR, MINUTE
-from storage import link_statements, people, people_statements, proofs, statements
+from storage import link_statements, people_statements, proofs, statements
 from storage.link_rows import Disproof, LinkAgreed, LinkRefusal, LinkTry, NewLinkCode, Passing, Unlinking
 from storage.rows import CodeCheck, Turn, Voucher
 from storage.schema import shard_of
@@ -277,7 +277,7 @@ class _Follow:
         if not own:
             return
         lent = own[0]
-        account = people.account_by_email(self._conn, lent.email)
+        account = proofs.registered(self._conn, lent.email)
         if account is None or account.id != lent.account:
             return
         provers = {each.conversation for each in own}

@@ -87,7 +87,7 @@ def _put(conn: Connection, place: Key, challenge: _Challenge) -> None:
     people_statements.of(conn).put_challenge(conn, [(*place, *challenge)])
 
 
-def _registered(conn: Connection, email: str) -> Account | None:
+def registered(conn: Connection, email: str) -> Account | None:
     """The account that a conversation is proven to speak for. It is one account's: of several, the oldest."""
     return next(iter(people.accounts(conn, email)), None)
 
@@ -95,7 +95,7 @@ def _registered(conn: Connection, email: str) -> Account | None:
 def _send(conn: Connection, place: Key, step: NewCode, now: int) -> Event:
     """The same is done whether the address is registered or not, down to a letter that is written and never sent."""
     st = people_statements.of(conn)
-    account = _registered(conn, step.email)
+    account = registered(conn, step.email)
     here = {email: one for email, one in _challenges(conn, place).items() if one.created_at > now - DAY}
     sends = sum(one.sends for one in here.values())
     to_it: int = conn.scalar(st.sends_to, {"email": step.email, "since": now - DAY}) or 0
@@ -125,7 +125,7 @@ def _send(conn: Connection, place: Key, step: NewCode, now: int) -> Event:
 
 
 def _check(conn: Connection, place: Key, address: str, step: CodeCheck, now: int) -> Event:
-    account = _registered(conn, step.email)
+    account = registered(conn, step.email)
     kept = _challenges(conn, place).get(step.email)
     if kept is None or not kept.code_hash or kept.expires_at <= now:
         return ProofFailed(email=step.email, reason="expired")
@@ -141,7 +141,7 @@ def _check(conn: Connection, place: Key, address: str, step: CodeCheck, now: int
 
 
 def _vouch(conn: Connection, address: str, step: Voucher, now: int) -> Event | None:
-    account = _registered(conn, step.email)
+    account = registered(conn, step.email)
     return None if account is None else _given(conn, address, account, "token", step, now)
 
 
