@@ -27,6 +27,7 @@ from adapters.telegram.settings import TelegramSettings
 from bot import doctor
 from bot.doctor import Line, examine, failed
 from bot.settings import BESIDE_THE_CODE, HttpSettings, Settings
+from storage import migrate
 from tests.adapters.discord_desk import library_restored, settings_for
 from tests.adapters.discord_server import TOKEN as DISCORD_TOKEN
 from tests.adapters.discord_server import DiscordServer
@@ -76,7 +77,7 @@ async def test_a_database_is_written_and_read_back(file: Path) -> None:
     assert found.level == "ok"
     assert f"SQLite {sqlite3.sqlite_version}, tables of this release, written and read back" in found.text
     with sqlite3.connect(file) as database:
-        assert database.execute("SELECT count(*), max(version_num) FROM alembic_version").fetchone() == (1, "0005")
+        assert database.execute("SELECT count(*), max(version_num) FROM alembic_version").fetchone() == (1, migrate.HEAD)
 
 
 async def test_tables_of_another_release_are_told_apart(file: Path) -> None:
