@@ -1,14 +1,17 @@
-"""A fresh database for each test: a copy of one that was brought up to date once."""
+"""A fresh database for each test, a copy of one that was brought up to date once; and what was made anew of the desk's files."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot import content_check
+from conversations.answers import learn
 from storage import migrate
 from storage.engines import Database, open_database
 
@@ -30,3 +33,20 @@ async def database(file: Path) -> AsyncIterator[Database]:
     database = open_database(f"sqlite:///{file}")
     yield database
     await asyncio.shield(database.close())
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was really read or learnt, instead of taken from what was kept."""
+    done: list[str] = []
+
+    def noted(what: str, do: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **options: Any) -> Any:
+            done.append(what)
+            return do(*args, **options)
+
+        return call
+
+    monkeypatch.setattr("bot.content_check.read", noted("read", content_check.read))
+    monkeypatch.setattr("bot.knowledge.learn", noted("learn", learn))
+    return done

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from bot import content_check, knowledge
+from bot import knowledge
 from bot.content import ContentInvalid
 from bot.knowledge import Library, load_knowledge
 from bot.learning import KEPT_CONTENT, KEPT_MODEL
-from conversations.answers import learn
 from conversations.knowledge import Knowledge
 from conversations.model import Bold, Code, Italic, Link, Paragraph, Steps, Text, paragraph
 from tests.bot.desk import write_desk
@@ -29,23 +26,6 @@ def desk(tmp_path: Path) -> Path:
 @pytest.fixture
 def cache(tmp_path: Path) -> Path:
     return tmp_path / "var" / "kept"
-
-
-@pytest.fixture
-def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was really read or learnt, instead of taken from what was kept."""
-    done: list[str] = []
-
-    def noted(what: str, do: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **options: Any) -> Any:
-            done.append(what)
-            return do(*args, **options)
-
-        return call
-
-    monkeypatch.setattr("bot.content_check.read", noted("read", content_check.read))
-    monkeypatch.setattr("bot.knowledge.learn", noted("learn", learn))
-    return done
 
 
 def edit(path: Path, old: str, new: str) -> None:

@@ -7,19 +7,16 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from bot import content_check
 from bot.cli import main
 from bot.content import ContentInvalid
 from bot.knowledge import load_knowledge
 from bot.learning import KEPT_CONTENT, KEPT_MODEL, ahead
-from conversations.answers import learn
 from tests.bot.desk import write_desk
 
 BOTH = {KEPT_CONTENT, KEPT_MODEL}
@@ -44,23 +41,6 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What this process read or learnt itself."""
-    done: list[str] = []
-
-    def noted(what: str, do: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **options: Any) -> Any:
-            done.append(what)
-            return do(*args, **options)
-
-        return call
-
-    monkeypatch.setattr("bot.content_check.read", noted("read", content_check.read))
-    monkeypatch.setattr("bot.knowledge.learn", noted("learn", learn))
-    return done
-
-
-@pytest.fixture
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The processes that were started."""
     numbers: list[int] = []
@@ -79,12 +59,12 @@ def kept(folder: Path) -> set[str]:
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_first_start_has_another_process_learn(desk: Path, data: Path, here: list[str], begun: list[int]) -> None:
+def test_a_first_start_has_another_process_learn(desk: Path, data: Path, built: list[str], begun: list[int]) -> None:
     with ahead(desk, data):
         assert len(begun) == 1
     assert kept(data) == BOTH
     assert load_knowledge(desk, data).matcher.match("no me llega el recibo").topics[0] == "billing"
-    assert here == []
+    assert built == []
 
 
 @pytest.mark.usefixtures("installed")
@@ -118,12 +98,12 @@ def test_faults_are_told_by_whoever_needs_the_files(desk: Path, data: Path, begu
 
 
 @pytest.mark.usefixtures("installed")
-def test_a_start_goes_on_when_no_process_can_be_had(desk: Path, data: Path, here: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_start_goes_on_when_no_process_can_be_had(desk: Path, data: Path, built: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(data / "nothing"))
     with ahead(desk, data):
         pass
     load_knowledge(desk, data)
-    assert here == ["read", "learn"]
+    assert built == ["read", "learn"]
 
 
 @pytest.mark.usefixtures("installed")
@@ -135,16 +115,16 @@ def test_a_start_that_fails_leaves_no_process_behind(desk: Path, data: Path, beg
 
 
 def test_what_was_learnt_at_the_installation_serves_every_first_start(
-    desk: Path, data: Path, installed: Path, here: list[str], begun: list[int]
+    desk: Path, data: Path, installed: Path, built: list[str], begun: list[int]
 ) -> None:
     done = CliRunner().invoke(main, ["content", "learn", str(desk)])
     assert (done.exit_code, done.output) == (0, f"{desk}: learnt; kept in {installed}\n")
     assert kept(installed) == BOTH
-    here.clear()
+    built.clear()
     with ahead(desk, data):
         pass
     assert load_knowledge(desk, data).matcher.match("no me llega el recibo").topics[0] == "billing"
-    assert (here, begun, data.exists()) == ([], [], False)
+    assert (built, begun, data.exists()) == ([], [], False)
     # The files of this desk are others: what was learnt for the installation is not theirs.
     answer = desk / "answers/billing.es.md"
     answer.write_text(answer.read_text(encoding="utf-8").replace("no me llega el recibo", "la cuenta"), encoding="utf-8")
@@ -152,7 +132,7 @@ def test_what_was_learnt_at_the_installation_serves_every_first_start(
     with ahead(desk, data):
         assert len(begun) == 1
     load_knowledge(desk, data)
-    assert (here, kept(data)) == ([], BOTH)
+    assert (built, kept(data)) == ([], BOTH)
 
 
 def test_learning_for_the_installation_says_what_stopped_it(desk: Path, installed: Path) -> None:
