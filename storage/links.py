@@ -71,10 +71,10 @@ class _Identity(NamedTuple):
 
 def concerned(conn: Connection, turns: Sequence[Turn]) -> list[Key]:
     """Every conversation whose queue must be held for what these turns ask: their own, and all that may hear of it. In key order."""
-    st = link_statements.of(conn)
     asking = [turn for turn in turns if turn.links or any(isinstance(step, CodeCheck | Voucher) for step in turn.proofs)]
     if not asking:
         return []
+    st = link_statements.of(conn)
     own = {turn.claim[:2] for turn in asking}
     hashes = [(step.code_hash,) for turn in asking for step in turn.links if isinstance(step, LinkTry)]
     if hashes:
