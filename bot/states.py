@@ -24,13 +24,22 @@ class Stored(Struct):
     state: msgspec.Raw
 
 
+class Current(Struct):
+    """What this release writes, and nearly all that it reads: in one go, since every turn of every conversation does both."""
+
+    schema: int
+    state: State
+
+
 _encoder = msgspec.json.Encoder()
 _stored: msgspec.json.Decoder[Stored] = msgspec.json.Decoder(Stored)
+_current: msgspec.json.Decoder[Current] = msgspec.json.Decoder(Current)
 _state: msgspec.json.Decoder[State] = msgspec.json.Decoder(State)
+_CURRENT = f'{{"schema":{SCHEMA},'
 
 
 def dump(state: State) -> str:
-    return _encoder.encode(Stored(SCHEMA, msgspec.Raw(_encoder.encode(state)))).decode()
+    return _encoder.encode(Current(SCHEMA, state)).decode()
 
 
 def load(
@@ -44,6 +53,8 @@ def load(
     """
     if not text:
         return State()
+    if schema == SCHEMA and text.startswith(_CURRENT):
+        return _current.decode(text).state
     stored = _stored.decode(text)
     if stored.schema > schema:
         raise NewerState(f"state schema {stored.schema} is newer than this release's {schema}")

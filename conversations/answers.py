@@ -12,7 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from conversations.language import LanguageTeller
 from conversations.regression import Indices, solve
 from conversations.spelling import Speller
 
+T = TypeVar("T")
+
 FORMAT = 1
 """Of the arrays that `dump` gives. Raised whenever features or arrays change, so that an older file is learnt anew."""
 
@@ -33,6 +35,10 @@ _LEANING = 0.2
 _OFFERED = 3
 _CACHED = 2000
 """Words, and pairs of words, whose terms are remembered. People use few: most questions are read without looking at a letter."""
+_RECENT = 512
+"""Whole texts for which it is remembered what they came to: a greeting, a "thanks", and what many ask during one incident come again
+within minutes in the very same words. They are known by their hash alone, since what customers wrote is not to be kept.
+"""
 _NO_CONCEPT, _FOREIGN_CONCEPT = -1, -2
 _NO_TERMS = frozenset({_NO_CONCEPT, _FOREIGN_CONCEPT})
 
@@ -147,7 +153,9 @@ class Answers:
         "_sums",
         "_tables",
         "_teller",
+        "_told",
         "_unseen",
+        "_verdicts",
         "_zones",
     )
 
@@ -178,8 +186,17 @@ class Answers:
         self._sums = np.zeros((_CACHED, scorer.rows.shape[1]), np.float32)
         # A turn asks for the language and then for the match of the same text: its words are read once.
         self._latest: tuple[str, tuple[list[str], list[_Known]]] = ("", ([], []))
+        self._verdicts: dict[int, Verdict] = {}
+        self._told: dict[int, str] = {}
 
     def match(self, text: str) -> Verdict:
+        verdict = self._verdicts.get(hash(text))
+        if verdict is None:
+            verdict = self._verdict(text)
+            _keep(self._verdicts, text, verdict)
+        return verdict
+
+    def _verdict(self, text: str) -> Verdict:
         judged = self._judged(text)
         if judged is None:
             return _NOTHING
@@ -198,7 +215,11 @@ class Answers:
         return self._teller.locales
 
     def language(self, text: str) -> str:
-        return self._teller.weigh(text, [known.odds for known in self._read(text)[1]])
+        told = self._told.get(hash(text))
+        if told is None:
+            told = self._teller.weigh(text, [known.odds for known in self._read(text)[1]])
+            _keep(self._told, text, told)
+        return told
 
     def _read(self, text: str) -> tuple[list[str], list[_Known]]:
         """Its words, in order, and what they come to."""
@@ -331,6 +352,12 @@ class Answers:
             )
         except KeyError as missing:
             raise StaleArrays(f"the saved answers lack {missing}") from None
+
+
+def _keep(kept: dict[int, T], text: str, made: T) -> None:
+    if len(kept) >= _RECENT:
+        kept.clear()
+    kept[hash(text)] = made
 
 
 def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:

@@ -47,7 +47,7 @@ from conversations.phrases import GUIDES as GUIDES
 from conversations.phrases import PHRASES as PHRASES
 from conversations.phrases import VALUES as VALUES
 from conversations.texts import fold as fold
-from conversations.texts import folded_label, folded_words
+from conversations.texts import folded_label
 from conversations.turn import Turn
 
 TOPIC = "topic_"
@@ -178,10 +178,10 @@ def hear(turn: Turn, text: str) -> None:
         if topic := form.hear(turn, text):
             answer.give(turn, turn.knowledge.topics[topic])
         return
-    if fold(text) in folded_words(turn.knowledge.texts.label("ticket.list_words", turn.locale)):
+    if fold(text) in turn.knowledge.texts.words("ticket.list_words", turn.locale):
         my_tickets.show_all(turn)
         return
-    if fold(text) in folded_words(turn.knowledge.texts.label("services.list_words", turn.locale)):
+    if fold(text) in turn.knowledge.texts.words("services.list_words", turn.locale):
         act(turn, Offer("", "services"), "")
         return
     if isinstance(frame, Proving):
@@ -197,7 +197,7 @@ def hear(turn: Turn, text: str) -> None:
     if not isinstance(frame, Contact):
         answer.ask(turn, text)
         return
-    if fold(text) in folded_words(turn.knowledge.texts.label("contact.skip_words", turn.locale)):
+    if fold(text) in turn.knowledge.texts.words("contact.skip_words", turn.locale):
         contact.skip(turn)
         return
     verdict = turn.knowledge.matcher.match(text)

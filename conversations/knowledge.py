@@ -48,6 +48,10 @@ class Texts(Protocol):
         """A phrase as plain text: for buttons."""
         ...
 
+    def words(self, id: str, locale: str) -> frozenset[str]:
+        """What may be typed for a command, as conversations.texts.fold leaves it: the alternatives of a phrase, which | parts."""
+        ...
+
 
 class Answer(Struct, frozen=True):
     """A topic in one language."""

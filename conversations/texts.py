@@ -23,20 +23,23 @@ _COMBINING = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f]+")
 
 def fold(text: str) -> str:
     """`text` without case, accents and outer punctuation: how labels are compared."""
+    global _newest
+    # A turn compares one and the same text with this and that: only that one is kept.
+    known, folded = _newest
+    if text == known:
+        return folded
     plain = text.casefold()
     if not plain.isascii():
         plain = _COMBINING.sub("", unicodedata.normalize("NFKD", plain))
-    return plain.strip(" \t\n.!?¡¿,:;)(")
+    plain = plain.strip(" \t\n.!?¡¿,:;)(")
+    _newest = text, plain
+    return plain
 
+
+_newest = ("", "")
 
 folded_label = lru_cache(maxsize=4096)(fold)
 """For the desk's own words only: the same few come with every turn, and what customers wrote is not to be kept in a cache."""
-
-
-@lru_cache(maxsize=256)
-def folded_words(words: str) -> frozenset[str]:
-    """`fold` of each of a phrase's alternatives, which | parts."""
-    return frozenset(map(fold, words.split("|")))
 
 
 class Catalogue(Struct, frozen=True):
@@ -64,6 +67,9 @@ class Catalogues:
             for locale, catalogue in catalogues.items()
         }
         self._plurals = {locale: c2py(catalogue.plural) for locale, catalogue in catalogues.items()}
+        # What most turns ask for, most of it many times: labels that need no value, and words that stand for a command.
+        self._labels: dict[tuple[str, str], str] = {}
+        self._words: dict[tuple[str, str], frozenset[str]] = {}
 
     def doc(self, id: str, locale: str, /, **values: str | int) -> Doc:
         """The phrase as blocks. KeyError: no such phrase, or a placeholder without a value."""
@@ -75,7 +81,19 @@ class Catalogues:
 
     def label(self, id: str, locale: str, /, **values: str | int) -> str:
         """The phrase as plain characters on one line."""
-        return self._form(id, locale, values).label(values)
+        if not values and (label := self._labels.get((id, locale))) is not None:
+            return label
+        label = self._form(id, locale, values).label(values)
+        if not values:
+            self._labels[id, locale] = label
+        return label
+
+    def words(self, id: str, locale: str) -> frozenset[str]:
+        """`fold` of each of a phrase's alternatives, which | parts."""
+        words = self._words.get((id, locale))
+        if words is None:
+            words = self._words[id, locale] = frozenset(map(fold, self.label(id, locale).split("|")))
+        return words
 
     def _form(self, id: str, locale: str, values: Values) -> _Form:
         forms = self._forms[locale][id]

@@ -27,14 +27,14 @@ class Turn:
         self.state = replace(state, turns=state.turns + 1)
         self.event = event
         self.knowledge = knowledge
+        self.locale = self._spoken()
         self.guides = guides
         self.effects: list[Effect] = []
         self.spoke = self.asked = False
         # The number of the event whose words are being read: a message's own, or that of the message which was changed.
         self.words_of = event.seq if isinstance(event, MessageReceived) else 0
 
-    @property
-    def locale(self) -> str:
+    def _spoken(self) -> str:
         # A desk may drop a language while conversations in it are under way.
         desk = self.knowledge.desk
         return self.state.locale if self.state.locale in desk.locales else desk.default_locale
@@ -45,6 +45,8 @@ class Turn:
 
     def remember(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)
+        if "locale" in changes:
+            self.locale = self._spoken()
 
     def push(self, frame: Frame) -> None:
         self.remember(frames=(*self.state.frames, frame))

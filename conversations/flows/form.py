@@ -16,7 +16,7 @@ from conversations.flows.stack import find, holder, put_aside
 from conversations.forms import Field, Merged
 from conversations.model import Attachment, Contact, Doc, Filling, Idle, Offer
 from conversations.moments import HOUR
-from conversations.texts import fold, folded_label, folded_words, join
+from conversations.texts import fold, folded_label, join
 from conversations.turn import Turn
 from conversations.values import Occasion, Wrong
 from conversations.wording import wording_of
@@ -122,12 +122,12 @@ class Lead(Asking):
             return ""
         texts, locale = self.turn.knowledge.texts, self.turn.locale
         ways = {
-            "cancel": texts.label("form.cancel_words", locale),
-            "back": texts.label("form.back_words", locale),
-            "skip": texts.label("form.skip_words", locale),
-            "send": texts.label("form.send_words", locale),
+            "cancel": texts.words("form.cancel_words", locale),
+            "back": texts.words("form.back_words", locale),
+            "skip": texts.words("form.skip_words", locale),
+            "send": texts.words("form.send_words", locale),
         }
-        return next((command for command, words in ways.items() if typed in folded_words(words)), "")
+        return next((command for command, words in ways.items() if typed in words), "")
 
     def named(self, text: str) -> str:
         """The field whose label was typed, perhaps after a word such as *change*."""
@@ -340,6 +340,11 @@ def refresh(turn: Turn) -> None:
     if turn.state.spare:
         spare = (_refreshed(turn, filling) for filling in turn.state.spare)
         turn.remember(spare=tuple(filling for filling in spare if filling is not None))
+    for frame in turn.state.frames:
+        if isinstance(frame, Filling):
+            break
+    else:
+        return
     frames = [_refreshed(turn, frame) if isinstance(frame, Filling) else frame for frame in turn.state.frames]
     if any(new is not old for new, old in zip(frames, turn.state.frames, strict=True)):
         turn.remember(frames=tuple(frame for frame in frames if frame is not None) or (Idle(),))

@@ -16,7 +16,7 @@ from conversations.identity import LINK_MINUTES, link_code, shown_code
 from conversations.knowledge import Knowledge
 from conversations.model import Bullets, Code, Contact, Doc, Filling, Inline, Link, Message, Offer, Peer, Proving, Text
 from conversations.moments import MINUTE, Moment, shown
-from conversations.texts import fold, folded_words
+from conversations.texts import fold
 from conversations.turn import LABEL_LIMIT, Turn
 
 PAYLOAD = "link_"
@@ -76,7 +76,7 @@ def hear(turn: Turn, text: str) -> bool:
     word, _, rest = text.strip().removeprefix("/").partition(" ")
     if (
         rest
-        and fold(word) in folded_words(texts.label("link.code_words", turn.locale))
+        and fold(word) in texts.words("link.code_words", turn.locale)
         and (any(map(str.isdigit, rest)) or link_code(rest))
     ):
         turn.do(Redact(f"{word} {HIDDEN}"))
@@ -84,9 +84,9 @@ def hear(turn: Turn, text: str) -> bool:
     elif turn.event.at - turn.state.link_at < LINK_MINUTES * MINUTE and link_code(text):
         turn.do(Redact(HIDDEN))
         redeem(turn, text)
-    elif typed in folded_words(texts.label("link.ask_words", turn.locale)):
+    elif typed in texts.words("link.ask_words", turn.locale):
         ask(turn)
-    elif typed in folded_words(texts.label("link.list_words", turn.locale)):
+    elif typed in texts.words("link.list_words", turn.locale):
         show(turn)
     else:
         return False

@@ -29,7 +29,7 @@ from conversations.model import (
     Text,
 )
 from conversations.moments import DAY, MINUTE, Moment, shown
-from conversations.texts import fold, folded_words
+from conversations.texts import fold
 from conversations.turn import LABEL_LIMIT, Turn
 
 TIMER = "ticket:"
@@ -204,7 +204,7 @@ def hear(turn: Turn, text: str, files: tuple[Attachment, ...] = ()) -> bool:
     if not isinstance(frame, Replying) or own is None or turn.event.at > frame.until:
         stop(turn)
         return False
-    if not files and fold(text) in folded_words(turn.knowledge.texts.label("form.cancel_words", turn.locale)):
+    if not files and fold(text) in turn.knowledge.texts.words("form.cancel_words", turn.locale):
         stop(turn)
         turn.say(turn.phrase("ticket.not_replied"), menu.menu_offers(turn))
         return True
