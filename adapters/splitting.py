@@ -46,7 +46,7 @@ def split(text: str, limit: int, unit: Unit = "code points") -> list[str]:
     if limit < SMALLEST_LIMIT:
         raise ValueError(f"a limit of {limit} cannot hold every character")
     if not text.isascii():
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = _whole(text)
     parts: list[str] = []
     rest = text.strip()
     if length(rest, unit) <= limit:
@@ -60,6 +60,14 @@ def split(text: str, limit: int, unit: Unit = "code points") -> list[str]:
             parts.append(part)
         rest = rest[window:].lstrip()
     return parts
+
+
+def _whole(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def _window(text: str, limit: int, unit: Unit) -> int:

@@ -21,6 +21,7 @@ import msgspec
 from adapters.base import Adapter, Later, Outbound, Refused, Unreachable
 from bot.clock import Alarm, Clock
 from bot.effects import INTERACTIVE
+from bot.fresh import Fresh
 from bot.hints import Hint
 from bot.outcomes import address_of, outcome_of, sent_before, so_far
 from bot.pacing import Pacing
@@ -90,8 +91,19 @@ class _Queue:
 class Lane:
     """Everything that goes out through one adapter."""
 
-    def __init__(self, adapter: Adapter, database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, alone: bool) -> None:
+    def __init__(
+        self,
+        adapter: Adapter,
+        database: Database,
+        node: str,
+        clock: Clock,
+        metrics: Metrics,
+        log: Logger,
+        alone: bool,
+        said: Fresh[Message],
+    ) -> None:
         self._adapter = adapter
+        self._said = said
         self._database = database
         self._node = node
         self._clock = clock
@@ -298,7 +310,7 @@ class Lane:
         sent: list[str] = []
         total = 0
         try:
-            message = _message.decode(row.payload)
+            message = self._said.take(key, row.payload) or _message.decode(row.payload)
             address = address_of(row.address)
             payloads = self._adapter.encode(Outbound(address, message, key, row.created_at))
             total = len(payloads)
@@ -376,12 +388,25 @@ class Lane:
 
 
 class Delivery:
-    """One lane per adapter, so that a slow platform keeps no other waiting."""
+    """One lane per adapter, so that a slow platform keeps no other waiting. `said` are messages as they were when they were decided, by
+    their keys.
+    """
 
     def __init__(
-        self, adapters: Iterable[Adapter], database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, alone: bool
+        self,
+        adapters: Iterable[Adapter],
+        database: Database,
+        node: str,
+        clock: Clock,
+        metrics: Metrics,
+        log: Logger,
+        alone: bool,
+        said: Fresh[Message] | None = None,
     ) -> None:
-        self.lanes: Mapping[str, Lane] = {adapter.name: Lane(adapter, database, node, clock, metrics, log, alone) for adapter in adapters}
+        said = Fresh(0) if said is None else said
+        self.lanes: Mapping[str, Lane] = {
+            adapter.name: Lane(adapter, database, node, clock, metrics, log, alone, said) for adapter in adapters
+        }
 
     @property
     def hints(self) -> Mapping[str, Hint]:

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from bot.clock import Ids
 from bot.codes import Codes
+from bot.fresh import Fresh
 from conversations.effects import (
     AddToTicket,
     AmendRequest,
@@ -56,7 +57,7 @@ from conversations.events import (
 from conversations.flows import linking, proof
 from conversations.identity import LINKS
 from conversations.knowledge import Knowledge
-from conversations.model import Address, Attachment
+from conversations.model import Address, Attachment, Message
 from storage.link_rows import Disproof, LinkAgreed, LinkRefusal, LinkStep, LinkTry, NewLinkCode, Passing, Unlinking
 from storage.rows import (
     Claim,
@@ -88,10 +89,13 @@ class Effects:
     """The effects of one claim's events, sorted by the table they go to.
 
     `place` is the platform they happened on. `mail_account` is whose mail is sent; empty where the desk sends none. `ids` are for the
-    events that say what came of a proof or a link, `ways` for the message that brings a link code.
+    events that say what came of a proof or a link, `ways` for the message that brings a link code. `said` is told of each message before
+    it is written down.
     """
 
-    def __init__(self, claim: Claim, knowledge: Knowledge, mail_account: str, codes: Codes, ids: Ids, ways: Ways) -> None:
+    def __init__(
+        self, claim: Claim, knowledge: Knowledge, mail_account: str, codes: Codes, ids: Ids, ways: Ways, said: Fresh[Message] | None = None
+    ) -> None:
         self.place = claim.address.partition(":")[0]
         self._address = claim.address
         self._ways = ways
@@ -100,6 +104,7 @@ class Effects:
         self._knowledge = knowledge
         self._codes = codes
         self._ids = ids
+        self._said = said
         self.messages: list[NewMessage] = []
         # By name: within one transaction only the last word on a timer counts.
         self.timers: dict[str, int | None] = {}
@@ -129,7 +134,10 @@ class Effects:
         for effect in effects:
             match effect:
                 case Say(message):
-                    self.messages.append(NewMessage(version, ord, _encoder.encode(message).decode(), INTERACTIVE))
+                    payload = _encoder.encode(message).decode()
+                    self.messages.append(NewMessage(version, ord, payload, INTERACTIVE))
+                    if self._said is not None:
+                        self._said.keep(f"{self._conversation}.{version}.{ord}", payload, message)
                     ord += 1
                 case Mail(email, message):
                     if self.mail_account:
@@ -198,6 +206,8 @@ class Effects:
 
     def event_ids(self) -> tuple[int, ...]:
         """For all events that can come of the links, and of proofs that are lent: each person has so many chats at most."""
+        if not self.links and not self.proofs:
+            return ()
         many = sum(isinstance(step, LinkAgreed | Unlinking) for step in self.links)
         needed = len(self.links) + 2 * LINKS * many + (LINKS if self.proofs else 0)
         return tuple(self._ids.new() for _ in range(needed))

@@ -188,6 +188,8 @@ def guarded(event: Event) -> Event:
             return replace(event, original=None)
         case MessageReceived(text=text, files=files):
             text, kinds = secrets.mask(text)
+            if not files:
+                return replace(event, text=text, masked=kinds) if kinds else event
             noted = [(file, *secrets.mask(file.note)) for file in files]
             found = dict.fromkeys((*kinds, *(kind for _, _, more in noted for kind in more)))
             if not found:

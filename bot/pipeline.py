@@ -9,6 +9,7 @@ from adapters.base import Adapter
 from bot.clock import Clock, Ids
 from bot.codes import Codes
 from bot.delivery import Delivery
+from bot.fresh import Fresh
 from bot.hints import Hint
 from bot.intake import Intake
 from bot.supervision import Supervisor
@@ -17,6 +18,7 @@ from bot.timers import Timers
 from bot.upkeep import Chore, Upkeep
 from bot.worker import Decide, Worker
 from conversations.knowledge import Knowledge
+from conversations.model import Message
 from storage import outbox, turns
 from storage.engines import Connection, Database
 
@@ -30,6 +32,10 @@ def ways_in(adapters: Sequence[Adapter], platform: str, code: str) -> list[tuple
     others = (adapter for adapter in adapters if adapter.name != platform or adapter.capabilities.several_chats)
     ways = ((adapter.name, getattr(adapter, "way_in", lambda code: "")(code)) for adapter in others)
     return [(name, way) for name, way in ways if way]
+
+
+SAID_KEPT = 512
+"""Messages that are kept from being decided to being sent: a few batches of the worker. What waits longer is read back."""
 
 
 class Pipeline:
@@ -64,7 +70,8 @@ class Pipeline:
         self._working = working
         worker, timers = Hint(clock, serial=alone), Hint(clock)
         self.intake = Intake(database, clock, ids, metrics, log, worker)
-        self.delivery = Delivery(adapters, database, self.node, clock, metrics, log, alone)
+        said: Fresh[Message] = Fresh(SAID_KEPT)
+        self.delivery = Delivery(adapters, database, self.node, clock, metrics, log, alone, said)
         lanes = self.delivery.hints
         self.worker = Worker(
             database,
@@ -81,6 +88,7 @@ class Pipeline:
             codes=codes,
             ids=ids,
             ways=partial(ways_in, adapters),
+            said=said,
         )
         self.timers = Timers(database, clock, ids, metrics, log, timers, worker)
         self.upkeep = Upkeep(database, clock, metrics, log, (worker, *lanes.values()), chores)

@@ -15,12 +15,13 @@ from bot import originals, states
 from bot.clock import Clock, Ids
 from bot.codes import Codes
 from bot.effects import Effects, Ways
+from bot.fresh import Fresh
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations.engine import Decision
 from conversations.events import Event, MessageDeleted, MessageEdited, Original, decoder, mirrors
 from conversations.knowledge import Knowledge
-from conversations.model import State
+from conversations.model import Message, State
 from storage import mirror, proofs, turns
 from storage.engines import Connection, Database, Unavailable
 from storage.rows import Claim, NewCode, Turn
@@ -28,6 +29,8 @@ from storage.rows import Claim, NewCode, Turn
 Decide = Callable[[State, Event, Knowledge], Decision]
 
 BATCH = 256
+STATES_KEPT = 256
+"""States that are kept decoded: of the conversations that are just being had, whose next turn comes within the minute."""
 LEASE_MS = 10_000
 POLL_MS = 1_000
 BREATH = 16
@@ -68,6 +71,7 @@ class Worker:
         codes: Codes | None = None,
         ids: Ids | None = None,
         ways: Ways = lambda platform, code: (),
+        said: Fresh[Message] | None = None,
     ) -> None:
         self._database = database
         self._decide = decide
@@ -84,6 +88,8 @@ class Worker:
         self._codes = codes or Codes()
         self._ids = ids or Ids(clock)
         self._ways = ways
+        self._said = said
+        self._states: Fresh[State] = Fresh(STATES_KEPT)
         self._draining = False
         self._more = False
         self._look_at = 0
@@ -198,7 +204,8 @@ class Worker:
         knowledge = self._knowledge()
         for count, claim in enumerate(claims, 1):
             try:
-                decided.append(self._decide_one(claim, knowledge, await self._original(claim)))
+                about = await self._original(claim) if claim.events and mirrors(claim.events[0].payload) else None
+                decided.append(self._decide_one(claim, knowledge, about))
             except Exception as error:
                 self._report(claim, error)
                 failures.append(Failure(claim, type(error).__name__))
@@ -211,8 +218,6 @@ class Worker:
 
     async def _original(self, claim: Claim) -> Original | None:
         """What the first event is about, if it is about an earlier one. While the claim lasts nobody else changes it."""
-        if not claim.events or not mirrors(claim.events[0].payload):
-            return None
         try:
             about = decoder.decode(claim.events[0].payload)
         except msgspec.DecodeError:
@@ -226,8 +231,8 @@ class Worker:
 
         An event about an earlier one is decided as the first of its turn only: what it is about must have been committed to be found.
         """
-        state, version = states.load(claim.state), claim.version
-        effects = Effects(claim, knowledge, self._mail_account, self._codes, self._ids, self._ways)
+        state, version = self._states.take(claim.conversation, claim.state) or states.load(claim.state), claim.version
+        effects = Effects(claim, knowledge, self._mail_account, self._codes, self._ids, self._ways, self._said)
         done: list[tuple[int, int]] = []
         for pending in claim.events:
             if done and mirrors(pending.payload):
@@ -257,10 +262,12 @@ class Worker:
             state = decision.state
             effects.apply(version, decision.effects, event, state.locale)
             done.append((pending.id, version))
+        dumped = states.dump(state)
+        self._states.keep(claim.conversation, dumped, state)
         turn = Turn(
             claim,
             version,
-            states.dump(state),
+            dumped,
             state.locale,
             tuple(done),
             tuple(effects.messages),

@@ -217,7 +217,11 @@ def typed_choice(state: State, text: str) -> Offer | None:
     offers, typed = state.prompts[-1].offers, fold(text)
     if typed.isdecimal() and len(typed) <= 2:
         return offers[int(typed) - 1] if 1 <= int(typed) <= len(offers) and not offers[int(typed) - 1].aside else None
-    return next((offer for offer in offers if offer.label and folded_label(offer.label) == typed), None)
+    # A plain loop: nearly every text that is written passes here, and is none of them.
+    for offer in offers:
+        if offer.label and folded_label(offer.label) == typed:
+            return offer
+    return None
 
 
 def press(turn: Turn, key: str) -> None:

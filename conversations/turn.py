@@ -86,7 +86,7 @@ class Turn:
         choices: tuple[Choice, ...] = ()
         if offers:
             prompt = Prompt(str(self.state.turns), (*offers, *[way for way in ways if way not in offers]), about)
-            drawn = tuple(Choice(f"{prompt.id}.{n}", offer.label, offer.aside) for n, offer in enumerate(prompt.offers, 1))
+            drawn = tuple([Choice(f"{prompt.id}.{n}", offer.label, offer.aside) for n, offer in enumerate(prompt.offers, 1)])
             choices = drawn[: len(offers)]
             if sheet is not None and ways:
                 sheet = replace(sheet, ways=tuple(drawn[prompt.offers.index(way)] for way in ways))

@@ -67,8 +67,7 @@ def offers(turn: Turn) -> tuple[Offer, ...]:
 
 def take_address(turn: Turn, text: str) -> bool:
     """Use an e-mail address in `text` for the last request. False when there is none, or no request it could belong to."""
-    found = EMAIL.search(text)
-    if found is None or not turn.state.request:
+    if "@" not in text or not turn.state.request or (found := EMAIL.search(text)) is None:
         return False
     if not isinstance(turn.frame, Contact) and found.group() != text.strip(" .<>"):
         return False  # Nothing is being asked: only a bare address is meant for the request; anything more is a question.

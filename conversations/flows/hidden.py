@@ -10,7 +10,8 @@ def masked(turn: Turn, text: str, before: tuple[str, ...] = ()) -> str:
     """`text` without the secrets in it; the customer is told why, and what to do now, also of those hidden `before`."""
     # Again after the intake: not every way here leads through it (transcripts, the preview, what an older release stored).
     text, kinds = secrets.mask(text)
-    warn(turn, tuple(dict.fromkeys((*before, *kinds))))
+    if before or kinds:
+        warn(turn, tuple(dict.fromkeys((*before, *kinds))))
     return text
 
 

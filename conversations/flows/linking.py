@@ -6,6 +6,7 @@ a link into this chat that carries a code of their own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from conversations.effects import ConfirmLink, CountOutcome, OfferLink, Redact, RedeemLink, Unlink
@@ -21,6 +22,8 @@ from conversations.turn import LABEL_LIMIT, Turn
 
 PAYLOAD = "link_"
 """Before a link code in a link into a chat."""
+
+_DIGIT = re.compile(r"\d")
 
 HIDDEN = "••••••"
 
@@ -74,11 +77,7 @@ def hear(turn: Turn, text: str) -> bool:
         return False
     typed, texts = fold(text), turn.knowledge.texts
     word, _, rest = text.strip().removeprefix("/").partition(" ")
-    if (
-        rest
-        and fold(word) in texts.words("link.code_words", turn.locale)
-        and (any(map(str.isdigit, rest)) or link_code(rest))
-    ):
+    if rest and (_DIGIT.search(rest) or link_code(rest)) and fold(word) in texts.words("link.code_words", turn.locale):
         turn.do(Redact(f"{word} {HIDDEN}"))
         redeem(turn, rest)
     elif turn.event.at - turn.state.link_at < LINK_MINUTES * MINUTE and link_code(text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from conversations.flows import carried
 from conversations.flows.stack import put_aside
 from conversations.model import Doc, Filling, Idle, Offer
@@ -73,8 +75,12 @@ def moved_on(turn: Turn) -> None:
 
 def ways_out(turn: Turn, first: tuple[str, ...] = ()) -> tuple[Offer, ...]:
     """The ways to the team. Both are always there; a topic only says which comes first."""
-    ways = dict.fromkeys((*(action for action in first if action in WAYS), *WAYS))
-    return tuple(turn.offer(f"choice.{way}", way) for way in ways)
+    return tuple([turn.offer("choice." + way, way) for way in _ways(first)])
+
+
+@lru_cache(maxsize=64)
+def _ways(first: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*(action for action in first if action in WAYS), *WAYS)))
 
 
 def hint_language(turn: Turn, hint: str) -> None:
