@@ -27,13 +27,11 @@ _PAUSES = (
 
 def length(text: str, unit: Unit = "code points") -> int:
     """How long `text` is as the platform counts."""
-    match unit:
-        case "code points":
-            return len(text)
-        case "utf-16":
-            return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
-        case "bytes":
-            return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if unit == "code points" or text.isascii():
+        return len(text)
+    if unit == "utf-16":
+        return len(text.encode("utf-16-le", "surrogatepass")) // 2
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def split(text: str, limit: int, unit: Unit = "code points") -> list[str]:

@@ -119,9 +119,13 @@ def number_choices(message: Message) -> Message:
 
 def fit_choices(message: Message, capabilities: Capabilities) -> Message:
     """The message as it is when the platform can draw all its choices, else with all of them numbered: half a list would hide the rest."""
-    drawable = len(message.choices) <= capabilities.choices and all(
-        length(choice.label, capabilities.text_unit) <= capabilities.label_limit for choice in message.choices
-    )
+    unit, limit = capabilities.text_unit, capabilities.label_limit
+    drawable = len(message.choices) <= capabilities.choices
+    for choice in message.choices if drawable else ():
+        # No unit counts more than four to a character, so a short label is not counted at all.
+        if len(choice.label) * 4 > limit and length(choice.label, unit) > limit:
+            drawable = False
+            break
     return message if drawable else number_choices(message)
 
 
@@ -170,4 +174,10 @@ def width(text: str) -> int:
 
 def sendable(text: str) -> str:
     """`text` with lone surrogates (half a character, which a broken client may send) as U+FFFD: no wire and no database takes them."""
-    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _SURROGATES.sub("\ufffd", text)
+    return text

@@ -100,10 +100,10 @@ class Lane:
         metrics: Metrics,
         log: Logger,
         alone: bool,
-        said: Fresh[Message],
+        said: Fresh[Message] | None = None,
     ) -> None:
         self._adapter = adapter
-        self._said = said
+        self._said = Fresh[Message](0) if said is None else said
         self._database = database
         self._node = node
         self._clock = clock
@@ -403,7 +403,6 @@ class Delivery:
         alone: bool,
         said: Fresh[Message] | None = None,
     ) -> None:
-        said = Fresh(0) if said is None else said
         self.lanes: Mapping[str, Lane] = {
             adapter.name: Lane(adapter, database, node, clock, metrics, log, alone, said) for adapter in adapters
         }

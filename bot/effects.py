@@ -139,6 +139,8 @@ class Effects:
                     if self._said is not None:
                         self._said.keep(f"{self._conversation}.{version}.{ord}", payload, message)
                     ord += 1
+                case CountOutcome(outcome, topic):
+                    self.outcomes.append((outcome, topic))
                 case Mail(email, message):
                     if self.mail_account:
                         to = str(Address("email", self.mail_account, email))
@@ -199,8 +201,6 @@ class Effects:
                         self.redactions.append((id, encoder.encode(replace(event, seq=0, at=0, text=text)).decode()))
                     elif isinstance(event, CommandGiven):
                         self.redactions.append((id, encoder.encode(replace(event, seq=0, at=0, argument=text)).decode()))
-                case CountOutcome(outcome, topic):
-                    self.outcomes.append((outcome, topic))
                 case _:
                     assert_never(effect)
 

@@ -45,6 +45,10 @@ class Heard:
         self._hear(id, values)
         return self._texts.label(id, locale, **values)
 
+    def words(self, id: str, locale: str) -> frozenset[str]:
+        self.ids.add(id)
+        return self._texts.words(id, locale)
+
     def _hear(self, id: str, values: Mapping[str, str | int]) -> None:
         self.ids.add(id)
         if "n" in values:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     Table,
     Text,
     Update,
+    and_,
     bindparam,
     cast,
     delete,
@@ -91,7 +92,7 @@ class Builder:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._sqlite = dialect.name == "sqlite"
+        self.one_writer = self._sqlite = dialect.name == "sqlite"
         # Here, because importing PostgreSQL's dialect takes longer than building all statements.
         if self._sqlite:
             from sqlalchemy.dialects import sqlite as dialects
@@ -203,6 +204,13 @@ class Statements(Builder):
             .where(self._listed(conversation.c.shard, conversation.c.id))
             .order_by(conversation.c.shard, conversation.c.id)
             .with_for_update()
+        )
+        # Where there is but one writer nothing needs to be locked, and both are found in one go.
+        self.look_up_both = (
+            select(conversation.c.id, work.c.owner, work.c.fence, work.c.gen, conversation.c.version, conversation.c.fence)
+            .select_from(conversation)
+            .outerjoin(work, and_(work.c.shard == conversation.c.shard, work.c.conversation == conversation.c.id))
+            .where(self._listed(conversation.c.shard, conversation.c.id))
         )
         self.advance = self._many(
             update(conversation)

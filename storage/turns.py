@@ -123,8 +123,16 @@ def commit(conn: Connection, node: str, turns: Sequence[Turn], now: int) -> set[
     if held:
         # Before any other lock, and all at once: to wake a conversation is to hold its place in the queue.
         wake(conn, held, now)
-    queued = {id: (owner, fence, gen) for _, id, owner, fence, gen in conn.execute(st.lock_work, keys).all()}
-    stands = {id: (version, fence) for _, id, version, fence in conn.execute(st.lock_versions, keys).all()}
+    queued: dict[int, tuple[str | None, int, int]] = {}
+    stands: dict[int, tuple[int, int]] = {}
+    if st.one_writer:
+        for id, owner, fence, gen, version, held_by in conn.execute(st.look_up_both, keys).all():
+            stands[id] = version, held_by
+            if gen is not None:
+                queued[id] = owner, fence, gen
+    else:
+        queued = {id: (owner, fence, gen) for _, id, owner, fence, gen in conn.execute(st.lock_work, keys).all()}
+        stands = {id: (version, fence) for _, id, version, fence in conn.execute(st.lock_versions, keys).all()}
     done: set[int] = set()
     applied: list[Turn] = []
     for turn in sorted(turns, key=_by_key):

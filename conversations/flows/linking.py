@@ -76,8 +76,9 @@ def hear(turn: Turn, text: str) -> bool:
     if len(text) > 80:
         return False
     typed, texts = fold(text), turn.knowledge.texts
+    first = typed.removeprefix("/").partition(" ")[0].rstrip(":,")
     word, _, rest = text.strip().removeprefix("/").partition(" ")
-    if rest and (_DIGIT.search(rest) or link_code(rest)) and fold(word) in texts.words("link.code_words", turn.locale):
+    if rest and first in texts.words("link.code_words", turn.locale) and (_DIGIT.search(rest) or link_code(rest)):
         turn.do(Redact(f"{word} {HIDDEN}"))
         redeem(turn, rest)
     elif turn.event.at - turn.state.link_at < LINK_MINUTES * MINUTE and link_code(text):
