@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conversations import gate
-from conversations.corpus import FULL, WEIGHTS, Corpus, Floats
+from conversations.corpus import SURE_FULL, WEIGHTS, Corpus, Floats
 from conversations.features import Reader, Word, ends_of, words
 from conversations.knowledge import Verdict, Zone
 from conversations.language import LanguageTeller
@@ -27,11 +27,15 @@ from conversations.spelling import Speller
 
 T = TypeVar("T")
 
-FORMAT = 1
+FORMAT = 2
 """Of the arrays that `dump` gives. Raised whenever features or arrays change, so that an older file is learnt anew."""
 
 _LEANING = 0.2
 """How far the ranking may lean to topics that are broad. The confidence may not: a leaning would hand unknown questions to them."""
+_LEAD = 0.7
+"""The greatest lead that counts. Few topics near by is no merit of its own: more must not make up for weak likeness."""
+_LEAD_FROM = 0.01
+"""Keeps a lead among scores of next to nothing from being taken for one."""
 _OFFERED = 3
 _CACHED = 2000
 """Words, and pairs of words, whose terms are remembered. People use few: most questions are read without looking at a letter."""
@@ -44,9 +48,9 @@ _NO_TERMS = frozenset({_NO_CONCEPT, _FOREIGN_CONCEPT})
 
 _PARTS = 5
 """In so many parts a knowledge base is hidden from itself."""
-_HIDDEN_ANSWERED = 0.05
+_HIDDEN_ANSWERED = 0.04
 """Share of the questions about a hidden topic that may still be answered: sets where an answer begins."""
-_HIDDEN_ANSWERED_EAGERLY = 0.1
+_HIDDEN_ANSWERED_EAGERLY = 0.08
 _HIDDEN_OFFERED = 0.5
 _PRIOR_COUNT = 40
 """The shipped figures weigh as much as so many phrases of the knowledge base."""
@@ -89,25 +93,33 @@ class _Scorer:
 
     @classmethod
     def of(cls, likeness: Floats, starts: Sequence[int], ranking: Floats, evidence: Floats, leaning: float) -> _Scorer:
-        """From solved weights, phrases x topics. `starts[t]:starts[t + 1]` are the phrases of topic t. Rows come out per phrase."""
+        """From solved weights, phrases x topics, and the likeness that `evidence` was solved on. Rows come out per phrase.
+
+        `starts[t]:starts[t + 1]` are the phrases of topic t.
+        """
         middles = np.zeros_like(evidence)
         for topic, (first, end) in enumerate(pairwise(starts)):
-            middles[first:end, topic] = 1 / math.sqrt(float(likeness[first:end, first:end].sum()) * FULL)
+            middles[first:end, topic] = 1 / math.sqrt(float(likeness[first:end, first:end].sum()) * SURE_FULL)
         return cls(np.hstack([ranking, evidence, middles]), np.float32(leaning) * ranking.sum(0))
 
-    def judge(self, scores: Floats) -> tuple[Floats, int, gate.Signs]:
-        """From a question's three scores per topic: the ranking, the winner, and the signs of a good match ."""
+    def judge(self, scores: Floats, known: int) -> tuple[Floats, int, gate.Signs]:
+        """From a question's three scores per topic: the ranking, the winner, and the signs of a good match.
+
+        So many of its words are `known`: phrases have them.
+        """
         topics = self.lean.size
         ranking = scores[:topics] + self.lean
         winner = int(ranking.argmax())
-        odds = np.exp(scores[topics : 2 * topics])
+        evidence = scores[topics : 2 * topics]
+        odds = np.exp(evidence)
         own = float(odds[winner])
         # "None of them" stands by with a score of nought.
         total = 1.0 + float(np.add.reduce(odds))
         signs = gate.Signs(
             log_odds=math.log(own / (total - own)),
-            score=math.log(own),
-            centroid=float(scores[2 * topics + winner]),
+            centroid=float(np.maximum.reduce(scores[2 * topics :])),
+            lead=min(_LEAD, math.log(own) / math.sqrt(float(evidence @ evidence) + _LEAD_FROM)),
+            known=math.log1p(known),
         )
         return ranking, winner, signs
 
@@ -269,7 +281,8 @@ class Answers:
         in_grams = WEIGHTS[1] / math.sqrt(squares + sum([known.missing_grams for known in distinct]) * unseen) if grams else 0.0
         factors = [in_stems] * len(stems) + [in_concepts] * len(concepts) + [-in_grams] * len(shared)
         scores = np.array(factors, np.float32) @ self._scorer.rows.take([*stems, *concepts, *shared], 0)
-        return self._scorer.judge(scores + in_grams * np.add.reduce(self._sums.take([known.row for known in distinct], 0)))
+        scores += in_grams * np.add.reduce(self._sums.take([known.row for known in distinct], 0))
+        return self._scorer.judge(scores, len([known for known in distinct if known.stems]))
 
     def _look_up(self, word: str) -> _Known:
         stems, grams, concepts = self._tables
@@ -372,26 +385,27 @@ def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:
     starts = [0, *np.cumsum(list(sizes.values()), dtype=np.intp).tolist()]
     corpus = Corpus([reader.terms(found) for _, found in read])
     frequent = Counter(word for _, found in read for word in found)
-    likeness = corpus.likeness()
+    likeness, sure = corpus.likeness()
     owner = np.repeat(np.arange(len(sizes)), np.diff(starts))
-    ranking, evidence = solve(likeness, owner, _LEANING), solve(likeness, owner, 0.0)
-    scorer = _Scorer.of(likeness, starts, ranking, evidence, _LEANING)
+    scorer = _Scorer.of(sure, starts, solve(likeness, owner, _LEANING), solve(sure, owner, 0.0), _LEANING)
+    stems = {word: {parts.english, parts.spanish} for word in frequent if (parts := reader.word(word))}
     return Answers(
         list(sizes),
         [topic in eager for topic in sizes],
         corpus.tables,
         corpus.rarity,
-        _Scorer(corpus.fold(scorer.rows), scorer.lean),
-        _find_zones(likeness, owner),
+        _Scorer(corpus.fold(scorer.rows, len(sizes)), scorer.lean),
+        _find_zones(sure, owner, [[stems[word] for word in set(found)] for _, found in read]),
         Speller(sorted(frequent, key=lambda word: (-frequent[word], word))),
         LanguageTeller.learn((phrase.locale, phrase.text) for phrase, _ in read),
     )
 
 
-def _find_zones(likeness: Floats, owner: Indices) -> _Zones:
+def _find_zones(likeness: Floats, owner: Indices, said: Sequence[Sequence[set[str]]]) -> _Zones:
     """Measures the knowledge base on itself; no list of questions that it cannot answer is needed.
 
-    Topics are hidden in turn and their phrases asked: each is then a question about something that nobody wrote.
+    Topics are hidden in turn and their phrases asked: each is then a question about something that nobody wrote. `said` holds the words of
+    each phrase, each as its stems.
     """
     topics = int(owner.max(initial=-1)) + 1
     weighed: list[float] = []
@@ -402,7 +416,10 @@ def _find_zones(likeness: Floats, owner: Indices) -> _Zones:
         without = likeness[np.ix_(kept, kept)]
         weights = solve(without, left, 0.0)
         scorer = _Scorer.of(without, [0, *np.cumsum(sizes).tolist()], weights, weights, 0.0)
-        weighed += [gate.weigh(scorer.judge(scores)[2]) for scores in likeness[np.ix_(asked, kept)] @ scorer.rows]
+        seen = set().union(*[word for phrase in kept for word in said[phrase]])
+        for phrase, scores in zip(asked, likeness[np.ix_(asked, kept)] @ scorer.rows, strict=True):
+            known = len([word for word in said[phrase] if not seen.isdisjoint(word)])
+            weighed.append(gate.weigh(scorer.judge(scores, known)[2]))
     if not weighed:
         return _Zones(gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
     shipped = (gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
