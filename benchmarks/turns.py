@@ -41,7 +41,6 @@ SAID = (
 )
 
 
-
 def worded(text: str, order: int) -> str:
     """A question as nobody else puts it, with the number of an order; what many people say in the same words stays as it is.
 

@@ -12,6 +12,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
+from operator import add, mul
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -44,7 +45,6 @@ _RECENT = 512
 within minutes in the very same words. They are known by their hash alone, since what customers wrote is not to be kept.
 """
 _NO_CONCEPT, _FOREIGN_CONCEPT = -1, -2
-_NO_TERMS = frozenset({_NO_CONCEPT, _FOREIGN_CONCEPT})
 
 _PARTS = 5
 """In so many parts a knowledge base is hidden from itself."""
@@ -84,12 +84,13 @@ class _Zones(NamedTuple):
 class _Scorer:
     """What is learnt about a set of phrases: for each phrase (later: each term) a row of three scores per topic."""
 
-    __slots__ = ("lean", "rows")
+    __slots__ = ("_lean", "lean", "rows")
 
     def __init__(self, rows: Floats, lean: Floats) -> None:
         self.rows = rows
         """Columns: each topic's score for the ranking; its score for the confidence; its closeness to the topic's middle."""
         self.lean = lean
+        self._lean: list[float] = lean.tolist()
 
     @classmethod
     def of(cls, likeness: Floats, starts: Sequence[int], ranking: Floats, evidence: Floats, leaning: float) -> _Scorer:
@@ -102,23 +103,23 @@ class _Scorer:
             middles[first:end, topic] = 1 / math.sqrt(float(likeness[first:end, first:end].sum()) * SURE_FULL)
         return cls(np.hstack([ranking, evidence, middles]), np.float32(leaning) * ranking.sum(0))
 
-    def judge(self, scores: Floats, known: int) -> tuple[Floats, int, gate.Signs]:
+    def judge(self, scores: list[float], known: int) -> tuple[list[float], int, gate.Signs]:
         """From a question's three scores per topic: the ranking, the winner, and the signs of a good match.
 
         So many of its words are `known`: phrases have them.
         """
-        topics = self.lean.size
-        ranking = scores[:topics] + self.lean
-        winner = int(ranking.argmax())
+        # Plain lists: for as many numbers as a desk has topics, each call of NumPy costs more than what it does.
+        topics = len(self._lean)
+        ranking = list(map(add, scores, self._lean))
+        winner = ranking.index(max(ranking))
         evidence = scores[topics : 2 * topics]
-        odds = np.exp(evidence)
-        own = float(odds[winner])
+        own = math.exp(evidence[winner])
         # "None of them" stands by with a score of nought.
-        total = 1.0 + float(np.add.reduce(odds))
+        others = 1.0 + math.fsum(map(math.exp, evidence)) - own
         signs = gate.Signs(
-            log_odds=math.log(own / (total - own)),
-            centroid=float(np.maximum.reduce(scores[2 * topics :])),
-            lead=min(_LEAD, math.log(own) / math.sqrt(float(evidence @ evidence) + _LEAD_FROM)),
+            log_odds=math.log(own / others),
+            centroid=max(scores[2 * topics :]),
+            lead=min(_LEAD, evidence[winner] / math.sqrt(math.fsum(map(mul, evidence, evidence)) + _LEAD_FROM)),
             known=math.log1p(known),
         )
         return ranking, winner, signs
@@ -160,11 +161,12 @@ class Answers:
         "_pairs",
         "_rarity",
         "_reader",
+        "_rows",
         "_scorer",
         "_speller",
-        "_sums",
         "_tables",
         "_teller",
+        "_terms",
         "_told",
         "_unseen",
         "_verdicts",
@@ -187,15 +189,16 @@ class Answers:
         self._tables = tuple(tables)
         self._rarity: list[float] = rarity.tolist()
         self._unseen = max(self._rarity, default=1.0)
-        self._scorer = scorer
+        # Behind the rows of the terms stands one for each remembered word: what its character n-grams add to the scores, all together.
+        self._terms = len(scorer.rows)
+        self._rows = np.vstack([scorer.rows, np.zeros((_CACHED, scorer.rows.shape[1]), np.float32)])
+        self._scorer = _Scorer(self._rows[: self._terms], scorer.lean)
         self._zones = zones
         self._speller = speller
         self._teller = teller
         self._reader = Reader()
         self._cache: dict[str, _Known] = {}
         self._pairs: dict[tuple[str, str], _Neighbours] = {}
-        # One row per remembered word: what its character n-grams add to the scores, all together.
-        self._sums = np.zeros((_CACHED, scorer.rows.shape[1]), np.float32)
         # A turn asks for the language and then for the match of the same text: its words are read once.
         self._latest: tuple[str, tuple[list[str], list[_Known]]] = ("", ([], []))
         self._verdicts: dict[int, Verdict] = {}
@@ -214,7 +217,7 @@ class Answers:
             return _NOTHING
         ranking, winner, signs = judged
         weighed = gate.weigh(signs)
-        best = (-ranking).argsort(kind="stable")[:_OFFERED].tolist()
+        best = sorted(range(len(ranking)), key=ranking.__getitem__, reverse=True)[:_OFFERED]
         return Verdict(
             zone=self._zones.of(weighed, self._eager[winner]),
             topics=tuple([self._names[topic] for topic in best]),
@@ -248,23 +251,34 @@ class Answers:
         judged = self._judged(text)
         return None if judged is None else (self._names[judged[1]], judged[2])
 
-    def _judged(self, text: str) -> tuple[Floats, int, gate.Signs] | None:
+    def _judged(self, text: str) -> tuple[list[float], int, gate.Signs] | None:
         found, read = self._read(text)
         if not self._names:
             return None
         # A word counts once, however often it is said; each is remembered as one object.
         distinct = list({id(known): known for known in read}.values())
-        stems = set().union(*[known.stems for known in distinct])
+        stems: set[int] = set()
         grams: set[int] = set()
+        concepts: set[int] = set()
         # Words come with the sum over their n-grams, but what two of them share counts once.
         shared: list[int] = []
+        known_words = missing_stems = missing_grams = missing_concepts = 0
+        squares = 0.0
         for known in distinct:
+            if known.stems:
+                known_words += 1
+                stems |= known.stems
             shared += grams & known.grams
             grams |= known.grams
+            if known.concept >= 0:
+                concepts.add(known.concept)
+            elif known.concept == _FOREIGN_CONCEPT:
+                missing_concepts += 1
+            missing_stems += known.missing_stems
+            missing_grams += known.missing_grams
+            squares += known.squares
         if not stems and not grams:
             return None
-        concepts = {known.concept for known in distinct}
-        missing_concepts = sum([known.concept == _FOREIGN_CONCEPT for known in distinct])
         pairs = self._pairs
         for pair in pairwise(found):
             said, meant, missing = pairs.get(pair) or self._look_up_pair(pair)
@@ -273,16 +287,16 @@ class Answers:
             missing_concepts += missing
         numbers = self._tables[0]
         stems.update([numbers[end] for end in ends_of([known.word.english for known in read]) if end in numbers])
-        concepts -= _NO_TERMS
+        concepts.discard(_FOREIGN_CONCEPT)
         rarity, unseen = self._rarity, self._unseen
-        in_stems = WEIGHTS[0] / math.sqrt(sum([rarity[n] for n in stems]) + sum([k.missing_stems for k in distinct]) * unseen or 1)
+        in_stems = WEIGHTS[0] / math.sqrt(sum([rarity[n] for n in stems]) + missing_stems * unseen or 1)
         in_concepts = WEIGHTS[2] / math.sqrt(sum([rarity[n] for n in concepts]) + missing_concepts * unseen or 1)
-        squares = sum([known.squares for known in distinct]) - sum([rarity[n] for n in shared])
-        in_grams = WEIGHTS[1] / math.sqrt(squares + sum([known.missing_grams for known in distinct]) * unseen) if grams else 0.0
-        factors = [in_stems] * len(stems) + [in_concepts] * len(concepts) + [-in_grams] * len(shared)
-        scores = np.array(factors, np.float32) @ self._scorer.rows.take([*stems, *concepts, *shared], 0)
-        scores += in_grams * np.add.reduce(self._sums.take([known.row for known in distinct], 0))
-        return self._scorer.judge(scores, len([known for known in distinct if known.stems]))
+        squares -= sum([rarity[n] for n in shared])
+        in_grams = WEIGHTS[1] / math.sqrt(squares + missing_grams * unseen) if grams else 0.0
+        numbered = [*stems, *concepts, *shared, *[known.row for known in distinct]]
+        factors = [in_stems] * len(stems) + [in_concepts] * len(concepts) + [-in_grams] * len(shared) + [in_grams] * len(distinct)
+        scores: list[float] = (np.array(factors, np.float32) @ self._rows.take(numbered, 0)).tolist()
+        return self._scorer.judge(scores, known_words)
 
     def _look_up(self, word: str) -> _Known:
         stems, grams, concepts = self._tables
@@ -301,10 +315,10 @@ class Answers:
             len(both) - len(seen_stems),
             len(parts.grams) - len(seen_grams),
             sum(self._rarity[gram] for gram in seen_grams),
-            len(self._cache),
+            self._terms + len(self._cache),
             odds,
         )
-        self._sums[known.row] = self._scorer.rows[list(seen_grams)].sum(0)
+        self._rows[known.row] = self._scorer.rows[list(seen_grams)].sum(0)
         self._cache[word] = known
         return known
 
@@ -416,8 +430,8 @@ def _find_zones(likeness: Floats, owner: Indices, said: Sequence[Sequence[set[st
         without = likeness[np.ix_(kept, kept)]
         weights = solve(without, left, 0.0)
         scorer = _Scorer.of(without, [0, *np.cumsum(sizes).tolist()], weights, weights, 0.0)
-        seen = set().union(*[word for phrase in kept for word in said[phrase]])
-        for phrase, scores in zip(asked, likeness[np.ix_(asked, kept)] @ scorer.rows, strict=True):
+        seen = set().union(*[word for phrase in kept.tolist() for word in said[phrase]])
+        for phrase, scores in zip(asked.tolist(), (likeness[np.ix_(asked, kept)] @ scorer.rows).tolist(), strict=True):
             known = len([word for word in said[phrase] if not seen.isdisjoint(word)])
             weighed.append(gate.weigh(scorer.judge(scores, known)[2]))
     if not weighed:

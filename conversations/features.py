@@ -53,7 +53,9 @@ def words(text: str) -> list[str]:
     if _THRICE.search(text):
         text = _STRETCHED.sub(r"\1", text)
     if _DIGIT.search(text):
-        text = _NUMBER.sub(" xnumber ", _ADDRESS.sub(" xip ", text))
+        if text.count(".") > 2:
+            text = _ADDRESS.sub(" xip ", text)
+        text = _NUMBER.sub(" xnumber ", text)
     found = _WORD.findall(text)[:MOST_WORDS]
     if SHORT_FORMS.keys().isdisjoint(found):
         return found
