@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from conversations import gate
 from conversations.corpus import SURE_FULL, WEIGHTS, Corpus, Floats
 from conversations.features import Reader, Word, ends_of, words
-from conversations.knowledge import Verdict, Zone
+from conversations.knowledge import Verdict
 from conversations.language import LanguageTeller
 from conversations.regression import Indices, solve
 from conversations.spelling import Speller
@@ -33,10 +33,6 @@ FORMAT = 2
 
 _LEANING = 0.2
 """How far the ranking may lean to topics that are broad. The confidence may not: a leaning would hand unknown questions to them."""
-_LEAD = 0.7
-"""The greatest lead that counts. Few topics near by is no merit of its own: more must not make up for weak likeness."""
-_LEAD_FROM = 0.01
-"""Keeps a lead among scores of next to nothing from being taken for one."""
 _OFFERED = 3
 _CACHED = 2000
 """Words, and pairs of words, whose terms are remembered. People use few: most questions are read without looking at a letter."""
@@ -66,19 +62,6 @@ class Phrase(NamedTuple):
 
 class StaleArrays(ValueError):
     """The arrays were not written by this version: learn again."""
-
-
-class _Zones(NamedTuple):
-    """Where the zones begin on the weighed number."""
-
-    answer: float
-    eager: float
-    offer: float
-
-    def of(self, weighed: float, eager: bool) -> Zone:
-        if weighed >= (self.eager if eager else self.answer):
-            return "answer"
-        return "offer" if weighed >= self.offer else "unknown"
 
 
 class _Scorer:
@@ -119,7 +102,7 @@ class _Scorer:
         signs = gate.Signs(
             log_odds=math.log(own / others),
             centroid=max(scores[2 * topics :]),
-            lead=min(_LEAD, evidence[winner] / math.sqrt(math.fsum(map(mul, evidence, evidence)) + _LEAD_FROM)),
+            lead=gate.lead(evidence[winner], math.fsum(map(mul, evidence, evidence))),
             known=math.log1p(known),
         )
         return ranking, winner, signs
@@ -180,7 +163,7 @@ class Answers:
         tables: Sequence[dict[str, int]],
         rarity: Floats,
         scorer: _Scorer,
-        zones: _Zones,
+        zones: gate.Zones,
         speller: Speller,
         teller: LanguageTeller,
     ) -> None:
@@ -373,7 +356,7 @@ class Answers:
                 tables,
                 arrays["rarity"],
                 _Scorer(arrays["rows"], arrays["lean"]),
-                _Zones(*arrays["zones"].tolist()),
+                gate.Zones(*arrays["zones"].tolist()),
                 Speller(_unpack(arrays["vocabulary"])),
                 LanguageTeller(tuple(_unpack(arrays["locales"])), odds),
             )
@@ -415,7 +398,7 @@ def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:
     )
 
 
-def _find_zones(likeness: Floats, owner: Indices, said: Sequence[Sequence[set[str]]]) -> _Zones:
+def _find_zones(likeness: Floats, owner: Indices, said: Sequence[Sequence[set[str]]]) -> gate.Zones:
     """Measures the knowledge base on itself; no list of questions that it cannot answer is needed.
 
     Topics are hidden in turn and their phrases asked: each is then a question about something that nobody wrote. `said` holds the words of
@@ -430,16 +413,16 @@ def _find_zones(likeness: Floats, owner: Indices, said: Sequence[Sequence[set[st
         without = likeness[np.ix_(kept, kept)]
         weights = solve(without, left, 0.0)
         scorer = _Scorer.of(without, [0, *np.cumsum(sizes).tolist()], weights, weights, 0.0)
-        seen = set().union(*[word for phrase in kept.tolist() for word in said[phrase]])
+        seen: set[str] = set().union(*[word for phrase in kept.tolist() for word in said[phrase]])
         for phrase, scores in zip(asked.tolist(), (likeness[np.ix_(asked, kept)] @ scorer.rows).tolist(), strict=True):
             known = len([word for word in said[phrase] if not seen.isdisjoint(word)])
             weighed.append(gate.weigh(scorer.judge(scores, known)[2]))
     if not weighed:
-        return _Zones(gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
+        return gate.Zones(gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
     shipped = (gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
     found = [float(np.quantile(weighed, 1 - passed)) for passed in (_HIDDEN_ANSWERED, _HIDDEN_ANSWERED_EAGERLY, _HIDDEN_OFFERED)]
     # A small knowledge base says little about itself: it is drawn to what holds for others.
-    return _Zones(
+    return gate.Zones(
         *((own * len(weighed) + other * _PRIOR_COUNT) / (len(weighed) + _PRIOR_COUNT) for own, other in zip(found, shipped, strict=True))
     )
 

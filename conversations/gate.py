@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from conversations.knowledge import Zone
+
 
 class Signs(NamedTuple):
     """How a question looks to the topics, and to the one that wins."""
@@ -20,6 +22,19 @@ class Signs(NamedTuple):
     """Logarithm of one and the number of its words that phrases have too: likeness in one word says less than the same in four."""
 
 
+class Zones(NamedTuple):
+    """Where the zones begin on the weighed number."""
+
+    answer: float
+    eager: float
+    offer: float
+
+    def of(self, weighed: float, eager: bool) -> Zone:
+        if weighed >= (self.eager if eager else self.answer):
+            return "answer"
+        return "offer" if weighed >= self.offer else "unknown"
+
+
 WEIGHTS = Signs(log_odds=0.361, centroid=2.33, lead=2.485, known=0.281)
 BIAS = -2.496
 
@@ -30,6 +45,17 @@ OFFER_FROM = -0.5
 
 SLOPE, OFFSET = 1.26, 0.94
 """From the weighed number to the log-odds of being right."""
+
+
+_LEAD = 0.7
+"""The greatest lead that counts. Few topics near by is no merit of its own: more must not make up for weak likeness."""
+_LEAD_FROM = 0.01
+"""Keeps a lead among scores of next to nothing from being taken for one."""
+
+
+def lead(score: float, squares: float) -> float:
+    """The sign of that name, from the winner's score and the squares of all topics' scores together."""
+    return min(_LEAD, score / math.sqrt(squares + _LEAD_FROM))
 
 
 def weigh(signs: Signs) -> float:
