@@ -23,7 +23,8 @@ import numpy as np
 
 from bot.content import snapshot
 from bot.content_check import read
-from conversations.answers import Answers, Phrase, learn
+from conversations.answers import Answers, Phrase
+from conversations.learning import learn
 
 CONTENT = Path(__file__).parent.parent / "content" / "introserv"
 _TOPICS, _PHRASES_A_TOPIC = 60, 50

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from bot.evaluation import OUT_OF_SCOPE, auroc, read_questions
 from conversations import gate
-from conversations.answers import Phrase, learn
+from conversations.answers import Phrase
+from conversations.learning import learn
 
 RIDGE = 0.1
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from msgspec import Struct
 
-from conversations.answers import Answers, Phrase, learn
+from conversations.answers import Answers, Phrase
 from conversations.knowledge import Knowledge, Matcher, Verdict
+from conversations.learning import learn
 
 OUT_OF_SCOPE = "oos"
 _TRAIN = "train"

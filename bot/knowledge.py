@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from bot.content import Content, ContentInvalid, snapshot
 from bot.learning import INSTALLED, KEPT_CONTENT, KEPT_MODEL, code_files
-from conversations.answers import Answers, learn
+from conversations.answers import Answers
 from conversations.knowledge import Codes, Knowledge
 from conversations.texts import Catalogues
 
@@ -95,6 +95,9 @@ def _matcher(content: Content, cache_dir: Path | None, code: bytes) -> Answers:
     for folder in _folders(cache_dir):
         if (kept := _kept_model(folder, key)) is not None:
             return kept
+    # Most starts find what was learnt, and need none of what it takes.
+    from conversations.learning import learn
+
     answers = learn(content.phrasings, eager=content.urgent)
     arrays = answers.dump()
     _keep(cache_dir, KEPT_MODEL, lambda file: np.savez(file, allow_pickle=False, **{**arrays, "key": key}))

@@ -1,16 +1,14 @@
-"""Finds the topic of a question: learns from the phrasings of the topics, and knows when it does not know.
+"""Finds the topic of a question, and knows when it does not know.
 
-Learning compares every phrase with every other (cosine of weighted terms) and fits multinomial logistic regression on those likenesses.
-What is learnt is then folded into one row of scores per term, so that a question costs one look-up per term and one small sum. A few
-signs of a good match are weighed into one number; where an answer, an offer of choices or an honest "unknown" begins on it is found for
-each knowledge base by hiding parts of it from itself.
+What was learnt (conversations.learning) is one row of scores per term, so that a question costs one look-up per term and one small sum. A
+few signs of a good match are weighed into one number (conversations.gate); where an answer, an offer of choices or an honest "unknown"
+begins on it was found for each knowledge base.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from operator import add, mul
 from typing import Any, NamedTuple, TypeVar
@@ -19,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conversations import gate
-from conversations.corpus import SURE_FULL, WEIGHTS, Corpus, Floats
+from conversations.corpus import WEIGHTS, Floats
 from conversations.features import Reader, Word, ends_of, words
 from conversations.knowledge import Verdict
 from conversations.language import LanguageTeller
-from conversations.regression import Indices, solve
 from conversations.spelling import Speller
 
 T = TypeVar("T")
@@ -31,8 +28,6 @@ T = TypeVar("T")
 FORMAT = 2
 """Of the arrays that `dump` gives. Raised whenever features or arrays change, so that an older file is learnt anew."""
 
-_LEANING = 0.2
-"""How far the ranking may lean to topics that are broad. The confidence may not: a leaning would hand unknown questions to them."""
 _OFFERED = 3
 _CACHED = 2000
 """Words, and pairs of words, whose terms are remembered. People use few: most questions are read without looking at a letter."""
@@ -41,15 +36,6 @@ _RECENT = 512
 within minutes in the very same words. They are known by their hash alone, since what customers wrote is not to be kept.
 """
 _NO_CONCEPT, _FOREIGN_CONCEPT = -1, -2
-
-_PARTS = 5
-"""In so many parts a knowledge base is hidden from itself."""
-_HIDDEN_ANSWERED = 0.04
-"""Share of the questions about a hidden topic that may still be answered: sets where an answer begins."""
-_HIDDEN_ANSWERED_EAGERLY = 0.08
-_HIDDEN_OFFERED = 0.5
-_PRIOR_COUNT = 40
-"""The shipped figures weigh as much as so many phrases of the knowledge base."""
 
 
 class Phrase(NamedTuple):
@@ -64,7 +50,7 @@ class StaleArrays(ValueError):
     """The arrays were not written by this version: learn again."""
 
 
-class _Scorer:
+class Scorer:
     """What is learnt about a set of phrases: for each phrase (later: each term) a row of three scores per topic."""
 
     __slots__ = ("_lean", "lean", "rows")
@@ -74,17 +60,6 @@ class _Scorer:
         """Columns: each topic's score for the ranking; its score for the confidence; its closeness to the topic's middle."""
         self.lean = lean
         self._lean: list[float] = lean.tolist()
-
-    @classmethod
-    def of(cls, likeness: Floats, starts: Sequence[int], ranking: Floats, evidence: Floats, leaning: float) -> _Scorer:
-        """From solved weights, phrases x topics, and the likeness that `evidence` was solved on. Rows come out per phrase.
-
-        `starts[t]:starts[t + 1]` are the phrases of topic t.
-        """
-        middles = np.zeros_like(evidence)
-        for topic, (first, end) in enumerate(pairwise(starts)):
-            middles[first:end, topic] = 1 / math.sqrt(float(likeness[first:end, first:end].sum()) * SURE_FULL)
-        return cls(np.hstack([ranking, evidence, middles]), np.float32(leaning) * ranking.sum(0))
 
     def judge(self, scores: list[float], known: int) -> tuple[list[float], int, gate.Signs]:
         """From a question's three scores per topic: the ranking, the winner, and the signs of a good match.
@@ -162,7 +137,7 @@ class Answers:
         eager: Sequence[bool],
         tables: Sequence[dict[str, int]],
         rarity: Floats,
-        scorer: _Scorer,
+        scorer: Scorer,
         zones: gate.Zones,
         speller: Speller,
         teller: LanguageTeller,
@@ -175,7 +150,7 @@ class Answers:
         # Behind the rows of the terms stands one for each remembered word: what its character n-grams add to the scores, all together.
         self._terms = len(scorer.rows)
         self._rows = np.vstack([scorer.rows, np.zeros((_CACHED, scorer.rows.shape[1]), np.float32)])
-        self._scorer = _Scorer(self._rows[: self._terms], scorer.lean)
+        self._scorer = Scorer(self._rows[: self._terms], scorer.lean)
         self._zones = zones
         self._speller = speller
         self._teller = teller
@@ -355,7 +330,7 @@ class Answers:
                 arrays["eager"].tolist(),
                 tables,
                 arrays["rarity"],
-                _Scorer(arrays["rows"], arrays["lean"]),
+                Scorer(arrays["rows"], arrays["lean"]),
                 gate.Zones(*arrays["zones"].tolist()),
                 Speller(_unpack(arrays["vocabulary"])),
                 LanguageTeller(tuple(_unpack(arrays["locales"])), odds),
@@ -368,63 +343,6 @@ def _keep(kept: dict[int, T], text: str, made: T) -> None:
     if len(kept) >= _RECENT:
         kept.clear()
     kept[hash(text)] = made
-
-
-def learn(phrases: Sequence[Phrase], *, eager: Collection[str] = ()) -> Answers:
-    """Builds the matcher. Takes about a second for 700 phrases: learn in a worker thread, save `dump()`, swap.
-
-    `eager` topics are answered on lower evidence: for those where a miss costs more than a needless answer. A phrase without a single
-    word in it is passed over.
-    """
-    reader = Reader()
-    read = [(phrase, found) for phrase in sorted(phrases, key=lambda phrase: phrase.topic) if (found := words(phrase.text))]
-    sizes = Counter(phrase.topic for phrase, _ in read)
-    starts = [0, *np.cumsum(list(sizes.values()), dtype=np.intp).tolist()]
-    corpus = Corpus([reader.terms(found) for _, found in read])
-    frequent = Counter(word for _, found in read for word in found)
-    likeness, sure = corpus.likeness()
-    owner = np.repeat(np.arange(len(sizes)), np.diff(starts))
-    scorer = _Scorer.of(sure, starts, solve(likeness, owner, _LEANING), solve(sure, owner, 0.0), _LEANING)
-    stems = {word: {parts.english, parts.spanish} for word in frequent if (parts := reader.word(word))}
-    return Answers(
-        list(sizes),
-        [topic in eager for topic in sizes],
-        corpus.tables,
-        corpus.rarity,
-        _Scorer(corpus.fold(scorer.rows, len(sizes)), scorer.lean),
-        _find_zones(sure, owner, [[stems[word] for word in set(found)] for _, found in read]),
-        Speller(sorted(frequent, key=lambda word: (-frequent[word], word))),
-        LanguageTeller.learn((phrase.locale, phrase.text) for phrase, _ in read),
-    )
-
-
-def _find_zones(likeness: Floats, owner: Indices, said: Sequence[Sequence[set[str]]]) -> gate.Zones:
-    """Measures the knowledge base on itself; no list of questions that it cannot answer is needed.
-
-    Topics are hidden in turn and their phrases asked: each is then a question about something that nobody wrote. `said` holds the words of
-    each phrase, each as its stems.
-    """
-    topics = int(owner.max(initial=-1)) + 1
-    weighed: list[float] = []
-    # With few topics, hiding some takes away too much of what the others are told from.
-    for part in range(_PARTS if topics > _PARTS else 0):
-        kept, asked = np.flatnonzero(owner % _PARTS != part), np.flatnonzero(owner % _PARTS == part)
-        _, left, sizes = np.unique(owner[kept], return_inverse=True, return_counts=True)
-        without = likeness[np.ix_(kept, kept)]
-        weights = solve(without, left, 0.0)
-        scorer = _Scorer.of(without, [0, *np.cumsum(sizes).tolist()], weights, weights, 0.0)
-        seen: set[str] = set().union(*[word for phrase in kept.tolist() for word in said[phrase]])
-        for phrase, scores in zip(asked.tolist(), (likeness[np.ix_(asked, kept)] @ scorer.rows).tolist(), strict=True):
-            known = len([word for word in said[phrase] if not seen.isdisjoint(word)])
-            weighed.append(gate.weigh(scorer.judge(scores, known)[2]))
-    if not weighed:
-        return gate.Zones(gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
-    shipped = (gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
-    found = [float(np.quantile(weighed, 1 - passed)) for passed in (_HIDDEN_ANSWERED, _HIDDEN_ANSWERED_EAGERLY, _HIDDEN_OFFERED)]
-    # A small knowledge base says little about itself: it is drawn to what holds for others.
-    return gate.Zones(
-        *((own * len(weighed) + other * _PRIOR_COUNT) / (len(weighed) + _PRIOR_COUNT) for own, other in zip(found, shipped, strict=True))
-    )
 
 
 def _pack(names: Iterable[str]) -> NDArray[np.uint8]:

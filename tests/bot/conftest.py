@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot import content_check
-from conversations.answers import learn
+from conversations.learning import learn
 from storage import migrate
 from storage.engines import Database, open_database
 
@@ -48,5 +48,5 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return call
 
     monkeypatch.setattr("bot.content_check.read", noted("read", content_check.read))
-    monkeypatch.setattr("bot.knowledge.learn", noted("learn", learn))
+    monkeypatch.setattr("conversations.learning.learn", noted("learn", learn))
     return done

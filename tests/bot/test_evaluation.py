@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.evaluation import QuestionsInvalid, auroc, bench, evaluate
-from conversations.answers import Phrase, learn
+from conversations.answers import Phrase
 from conversations.knowledge import Verdict
+from conversations.learning import learn
 
 VERDICTS = {
     "q1": Verdict("answer", ("a", "b"), 0.95),

@@ -15,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from conversations.answers import Answers, Phrase, StaleArrays, learn
+from conversations.answers import Answers, Phrase, StaleArrays
 from conversations.features import LOOK_AT, words
 from conversations.knowledge import Verdict
 from conversations.language import LanguageTeller
+from conversations.learning import learn
 
 SHOP: dict[str, dict[str, list[str]]] = {
     "opening": {
