@@ -95,7 +95,7 @@ def hear(turn: Turn, text: str) -> bool:
 
 
 def arrive(turn: Turn, payload: str) -> bool:
-    """Whether a link into the chat is one to notices; then it was followed. Anybody can write one: so what it does is said, with its undo."""
+    """Whether a link into the chat is one to notices; then it was followed. Anybody can write one, so what it did is said with its undo."""
     if not topics(turn.knowledge):
         return False
     if payload == menu.NOTICES:
@@ -185,7 +185,10 @@ def stop_all(turn: Turn) -> None:
     for id in before:
         turn.do(Unsubscribe(id))
     turn.remember(subscriptions=())
-    again = (turn.offer("notices.all_again", "notice_on", ",".join(before)), turn.offer("choice.notices", "notices", aside=True))
+    again: tuple[Offer, ...] = (
+        turn.offer("notices.all_again", "notice_on", ",".join(before)),
+        turn.offer("choice.notices", "notices", aside=True),
+    )
     if _busy(turn):
         again = tuple(_on(turn, topic) for topic in topics(turn.knowledge) if topic.id in before)
     _say(turn, turn.phrase("notices.stopped_all"), again)
