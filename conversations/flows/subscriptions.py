@@ -71,7 +71,7 @@ def _paragraphs(text: str) -> Iterable[Block]:
 def hear(turn: Turn, text: str) -> bool:
     """Something was typed: the wish to see what is sent here, or to have no more of it. False when it is neither.
 
-    A form may be asking for any word at all, so there only what can mean nothing else counts.
+    Where a form asks for any words at all, only what can mean nothing else counts.
     """
     if len(text) > LABEL_LIMIT + 5 or not (declared := topics(turn.knowledge)):
         return False
@@ -81,7 +81,7 @@ def hear(turn: Turn, text: str) -> bool:
     if folded in folded_words(label("notices.stop_words", turn.locale)):
         stop_all(turn)
         return True
-    if isinstance(turn.frame, Filling):
+    if isinstance(turn.frame, Filling) and _any_words(turn, turn.frame):
         return False
     if folded in folded_words(label("notices.list_words", turn.locale)):
         show(turn)
@@ -92,6 +92,12 @@ def hear(turn: Turn, text: str) -> bool:
             stop(turn, topic.id)
             return True
     return False
+
+
+def _any_words(turn: Turn, filling: Filling) -> bool:
+    guide = turn.guides.get(filling.form)
+    field = guide.form.by_name.get(filling.focus) if guide is not None and filling.asking == "field" else None
+    return field is not None and field.free
 
 
 def arrive(turn: Turn, payload: str) -> bool:
