@@ -151,6 +151,8 @@ class _DeskReader:
                 current = re.sub(r"[\"'\s]", "", header.group(1))
                 if current == (table or key) and not (table and key):
                     return n
+                if not table and current.startswith(f"{key}."):
+                    return n
             elif not found and current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
                 found = n
             if found and (not item or f'"{item}"' in line or f"'{item}'" in line):
