@@ -385,18 +385,8 @@ async def test_commands_are_told_once_and_again_only_when_they_change(monkeypatc
         assert here.server.synced == 1
         names = {name for command in here.server.commands for name in (command["name"], command["name_localizations"]["es-ES"])}
         assert {"ticket", "abrir-ticket", "help", "ayuda"} <= names
-        assert "notices" not in names
         here.server.commands[0]["description"] = "changed by hand"
         assert await commands.sync(here.adapter._link) is True
-        assert here.server.refusals == []
-
-
-async def test_a_desk_with_notices_has_a_command_for_them() -> None:
-    async with running() as here:
-        await until(lambda: here.server.synced == 1)
-        assert await commands.sync(here.adapter._link, notices=True) is True
-        assert [command["name_localizations"]["es-ES"] for command in here.server.commands if command["name"] == "notices"] == ["avisos"]
-        assert await commands.sync(here.adapter._link, notices=True) is False
         assert here.server.refusals == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import create_engine, text
 
+from adapters.discord.commands import declared
 from adapters.telegram import words
 from bot.cli import main
 from storage import migrate
@@ -133,3 +134,8 @@ def test_telegrams_menu_has_the_command_only_where_there_are_notices() -> None:
         assert [name for name, _ in have if name not in dict(lack)] == ["notices"]
         # https://core.telegram.org/bots/api#botcommand
         assert all(3 <= len(description) <= 256 for _, description in have)
+
+
+def test_discords_list_has_the_command_only_where_there_are_notices() -> None:
+    have, lack = ({command["name"]: command["name_localizations"]["es-ES"] for command in declared(notices)} for notices in (True, False))
+    assert {name: have[name] for name in have.keys() - lack.keys()} == {"notices": "avisos"}
