@@ -166,7 +166,9 @@ def _tell(readers: list[Reader], knowledge: Knowledge, texts: Mapping[str, str])
 
 
 def _ask(settings: Settings, unit: Callable[[Connection], T], *, write: bool = False) -> T:
+    from bot.settings import WrongSetting
     from bot.sources import database_of
+    from storage import migrate
     from storage.engines import SchemaTooNew, Unavailable
 
     async def ask() -> T:
@@ -177,6 +179,10 @@ def _ask(settings: Settings, unit: Callable[[Connection], T], *, write: bool = F
             await database.close()
 
     try:
+        if not migrate.check(settings.database):
+            refuse("RELEVO_DATABASE_URL: the tables are not this release's; start the desk, or run relevo migrate")
         return asyncio.run(ask())
-    except (Unavailable, SchemaTooNew) as error:
+    except WrongSetting as error:
+        refuse(str(error))
+    except (Unavailable, SchemaTooNew, ValueError) as error:
         refuse(f"RELEVO_DATABASE_URL: {error}")

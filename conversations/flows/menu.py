@@ -45,7 +45,7 @@ def menu_offers(turn: Turn) -> tuple[Offer, ...]:
     own = (turn.offer("choice.services", "services"),) if turn.state.proof else ()
     language = (turn.offer("choice.language", "language"),) if len(turn.knowledge.desk.locales) > 1 else ()
     links = (turn.offer("choice.links", "links"),) if turn.state.links else ()
-    told = (turn.offer("choice.notices", "notices"),) if turn.state.subscriptions else ()
+    told = (turn.offer("choice.notices", "notices"),) if turn.state.subscriptions and NOTICES in turn.knowledge.desk.lists else ()
     last = (*mine, *own, *links, *told, *language)
     return (*resume, *others, *carried.offers(turn), *(turn.topic_offer(topic) for topic in topics), *ways, *last)
 

@@ -123,6 +123,12 @@ def test_a_desk_that_declares_none_publishes_none_and_a_language_it_does_not_spe
     assert "--en: this desk does not speak it; it speaks es" in shell.run(*OUTAGE, "--en", "x", code=2)
 
 
+def test_a_database_of_an_older_release_is_said_to_be_one(shell: Shell, tmp_path: Path) -> None:
+    shell.settings["RELEVO_DATABASE_URL"] = f"sqlite:///{tmp_path / 'other.db'}"
+    assert "start the desk, or run relevo migrate" in shell.run("list", code=2)
+    assert not (tmp_path / "other.db").exists()
+
+
 def test_with_nothing_published_the_list_says_so(shell: Shell) -> None:
     assert shell.run("list") == "No notices.\n"
     assert json.loads(shell.run("list", "--json")) == []

@@ -82,6 +82,11 @@ def test_a_desk_without_notices_knows_no_such_thing(event: Event, silent: Knowle
     assert not any(isinstance(effect, Unsubscribe) or "otices in this chat" in str(effect) for effect in effects)
 
 
+def test_a_desk_that_took_its_notices_out_says_no_more_of_them(silent: Knowledge) -> None:
+    _, effects, _ = after(State(locale="en", subscriptions=("outage",)), CommandGiven(name="menu"), silent)
+    assert not any("otices" in choice.label for choice in choices(effects))
+
+
 def test_help_leads_to_the_notices_and_only_on_a_desk_that_has_some(knowledge: Knowledge, silent: Knowledge) -> None:
     def offered(desk: Knowledge) -> bool:
         return any(
