@@ -171,8 +171,12 @@ def _ask(settings: Settings, unit: Callable[[Connection], T], *, write: bool = F
     from storage import migrate
     from storage.engines import SchemaTooNew, Unavailable
 
-    async def ask() -> T:
+    try:
         database = database_of(settings)
+    except WrongSetting as error:
+        refuse(str(error))
+
+    async def ask() -> T:
         try:
             return await (database.write(unit) if write else database.read(unit))
         finally:
@@ -182,7 +186,5 @@ def _ask(settings: Settings, unit: Callable[[Connection], T], *, write: bool = F
         if not migrate.check(settings.database):
             refuse("RELEVO_DATABASE_URL: the tables are not this release's; start the desk, or run relevo migrate")
         return asyncio.run(ask())
-    except WrongSetting as error:
-        refuse(str(error))
-    except (Unavailable, SchemaTooNew, ValueError) as error:
+    except (Unavailable, SchemaTooNew) as error:
         refuse(f"RELEVO_DATABASE_URL: {error}")

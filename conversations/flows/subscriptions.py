@@ -86,7 +86,7 @@ def hear(turn: Turn, text: str) -> bool:
     if folded in folded_words(label("notices.list_words", turn.locale)):
         show(turn)
         return True
-    for topic in declared:
+    for topic in declared if turn.state.subscriptions else ():
         # The button under a notice, where there are none to press.
         if folded == folded_label(label("notices.turn_off", turn.locale, title=_title(turn, topic))[:LABEL_LIMIT]):
             stop(turn, topic.id)
