@@ -14,6 +14,7 @@ import click
 
 from bot.command import FAILED_CHECK, configured, fail, refuse, shown, time_shown
 from bot.customers_cli import customers_group
+from bot.notices_cli import notice_group
 from bot.tickets_cli import tickets_group
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def main() -> None:
 
 main.add_command(tickets_group)
 main.add_command(customers_group)
+main.add_command(notice_group)
 
 
 @main.command()

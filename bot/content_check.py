@@ -28,7 +28,7 @@ from conversations.texts import Catalogue, fill, placeholders
 
 TITLE_LIMIT = 60
 FEWEST_PHRASINGS = 5
-ACTIONS = ("ticket", "person")
+ACTIONS = ("ticket", "person", "notices")
 FLOWS = ("person", "ticket", "menu", "help", "language")
 
 

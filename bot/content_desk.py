@@ -11,10 +11,17 @@ from zoneinfo import ZoneInfo
 from bot.content_files import Marked, is_locale
 from bot.markdown import Report, nearest
 from conversations.engine import GUIDES
+from conversations.flows.menu import NOTICES
+from conversations.flows.subscriptions import ID_LIMIT
 from conversations.knowledge import Desk, Listed
+from conversations.texts import fold
 
 LISTS = tuple(sorted({name for guide in GUIDES.values() for name in guide.form.lists}))
 """The tables that forms choose from."""
+
+_NOTICE = re.compile(rf"[a-z][a-z0-9_]{{0,{ID_LIMIT - 1}}}")
+_NOTICE_TITLE = 40
+"""Characters: it stands on buttons, behind what they do."""
 
 _FACT_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -43,7 +50,7 @@ class _DeskReader:
         self._sound = True
 
     def read(self) -> DeskFile | None:
-        known = ("name", "locales", "default_locale", "time_zone", "menu", "facts", *LISTS)
+        known = ("name", "locales", "default_locale", "time_zone", "menu", "facts", *LISTS, NOTICES)
         for key in self._data.keys() - set(known):
             self._report(self._line(key), f"unknown key {key}{nearest(key, known)}")
         name, zone, default = self._string("name"), self._string("time_zone"), self._string("default_locale")
@@ -57,7 +64,8 @@ class _DeskReader:
         if zone and not _is_zone(zone):
             self._wrong(self._line("time_zone"), f'"{zone}" is not a time zone; write it like Europe/Madrid')
         facts = self._facts()
-        lists = {table: listed for table in LISTS if (listed := self._described(table, codes))}
+        lists = {table: listed for table in (*LISTS, NOTICES) if (listed := self._described(table, codes))}
+        self._check_notices(lists.get(NOTICES, ()))
         if not self._sound:
             return None
         return DeskFile(Desk(name, codes, default, zone, tuple(topic.value for topic in menu), facts, lists), menu)
@@ -118,6 +126,21 @@ class _DeskReader:
             if isinstance(entry, dict)
         )
 
+    def _check_notices(self, topics: Sequence[Listed]) -> None:
+        """What one can subscribe to: its id travels in links and buttons, its title stands on buttons and can be typed."""
+        first: dict[tuple[str, str], str] = {}
+        for topic in topics:
+            where = f"{NOTICES}.{topic.id}"
+            if not _NOTICE.fullmatch(topic.id):
+                self._wrong(self._line("", table=where), f"{topic.id} cannot be in a link: at most {ID_LIMIT} small letters, digits and _")
+            for locale, title in topic.titles.items():
+                line = self._line(f"title_{locale}", table=where)
+                if len(title) > _NOTICE_TITLE:
+                    self._wrong(line, f"the title has {len(title)} characters; at most {_NOTICE_TITLE} fit on a button")
+                other = first.setdefault((locale, fold(title)), topic.id)
+                if title and other != topic.id:
+                    self._wrong(line, f'the title "{title}" is also that of {NOTICES}.{other}')
+
     def _line(self, key: str, *, table: str = "", item: str = "") -> int:
         """Where a key (or one item of its list, or with an empty key a table) is written; tomllib does not say. 1 when it is nowhere."""
         current, found = "", 0
@@ -127,6 +150,8 @@ class _DeskReader:
                     break
                 current = re.sub(r"[\"'\s]", "", header.group(1))
                 if current == (table or key) and not (table and key):
+                    return n
+                if not table and current.startswith(f"{key}."):
                     return n
             elif not found and current == table and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
                 found = n

@@ -37,7 +37,9 @@ from conversations.effects import (
     Say,
     SendCode,
     SetTimer,
+    Subscribe,
     Unlink,
+    Unsubscribe,
 )
 from conversations.events import (
     CommandGiven,
@@ -88,16 +90,17 @@ _encoder = msgspec.json.Encoder()
 class Effects:
     """The effects of one claim's events, sorted by the table they go to.
 
-    `place` is the platform they happened on. `mail_account` is whose mail is sent; empty where the desk sends none. `ids` are for the
-    events that say what came of a proof or a link, `ways` for the message that brings a link code. `said` is told of each message before
-    it is written down.
+    `place` is the platform they happened on; `shared`, whether several people read there. `mail_account` is whose mail is sent; empty
+    where the desk sends none. `ids` are for the events that say what came of a proof or a link, `ways` for the message that brings a link
+    code. `said` is told of each message before it is written down.
     """
 
     def __init__(
         self, claim: Claim, knowledge: Knowledge, mail_account: str, codes: Codes, ids: Ids, ways: Ways, said: Fresh[Message] | None = None
     ) -> None:
         self.place = claim.address.partition(":")[0]
-        self._address = claim.address
+        # Most addresses have neither a thread nor a minus, and need not be taken apart to be told.
+        self.shared = (claim.address.count(":") > 2 or ":-" in claim.address) and Address.parse(claim.address).shared
         self._ways = ways
         self.mail_account = mail_account
         self._conversation = claim.conversation
@@ -119,6 +122,8 @@ class Effects:
         self.redactions: list[tuple[int, str]] = []
         self.mirrored: list[EntryMirror | TicketMirror | RequestMirror] = []
         self.links: list[LinkStep] = []
+        # By topic, as with timers.
+        self.subscriptions: dict[str, bool] = {}
         # Codes that nobody mails, by the place of their step: told to the log once they are kept.
         self.unmailed: list[tuple[NewCode, str]] = []
 
@@ -183,7 +188,7 @@ class Effects:
                     self.proofs.append(Voucher(self._ids.new(), email, until))
                 case DropProof():
                     self.links.append(Disproof())
-                case OfferLink() | RedeemLink() | ConfirmLink() if Address.parse(self._address).shared:
+                case OfferLink() | RedeemLink() | ConfirmLink() if self.shared:
                     self.links.append(LinkRefusal())
                 case OfferLink():
                     self._offer_link(version, ord, locale)
@@ -196,6 +201,10 @@ class Effects:
                     self.links.append(Unlinking(peer))
                 case Pass(to, passed):
                     self.links.append(self._passing(to, passed))
+                case Subscribe(topic):
+                    self.subscriptions[topic] = True
+                case Unsubscribe(topic):
+                    self.subscriptions[topic] = False
                 case Redact(text):
                     if isinstance(event, MessageReceived):
                         self.redactions.append((id, encoder.encode(replace(event, seq=0, at=0, text=text)).decode()))

@@ -1,4 +1,4 @@
-"""The way of a message inside the process: intake → worker → delivery, with timers and upkeep, wired to each other by hints."""
+"""The way of a message inside the process: intake → worker → delivery, with timers, notices and upkeep, wired to each other by hints."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bot.delivery import Delivery
 from bot.fresh import Fresh
 from bot.hints import Hint
 from bot.intake import Intake
+from bot.notices import Notices
 from bot.supervision import Supervisor
 from bot.telemetry import Logger, Metrics
 from bot.timers import Timers
@@ -91,6 +92,7 @@ class Pipeline:
             said=said,
         )
         self.timers = Timers(database, clock, ids, metrics, log, timers, worker)
+        self.notices = Notices(database, knowledge, clock, ids, log, lanes, worker)
         self.upkeep = Upkeep(database, clock, metrics, log, (worker, *lanes.values()), chores)
 
     def start(self, supervisor: Supervisor) -> None:
@@ -99,6 +101,7 @@ class Pipeline:
             supervisor.start("worker", self.worker.run)
             supervisor.start("timers", self.timers.run)
             supervisor.start("upkeep", self.upkeep.run)
+            supervisor.start("notices", self.notices.run)
         for name, lane in self.delivery.lanes.items():
             supervisor.start(f"delivery.{name}", lane.run)
 

@@ -20,6 +20,7 @@ from bot.pipeline import Pipeline
 from bot.said import SaidBefore
 from bot.settings import Settings, WrongSetting
 from bot.telemetry import Logger
+from conversations.flows.menu import NOTICES
 from storage.engines import Database
 
 
@@ -70,6 +71,11 @@ def platforms(desk: Parts, web: bool) -> list[Adapter]:
     return [build(desk) for on, build in wanted if on]
 
 
+def _notices(desk: Parts) -> bool:
+    """Whether the menus of commands are to lead to notices. They are brought up to date by a start."""
+    return NOTICES in desk.library.current.desk.lists
+
+
 def _email(desk: Parts) -> Adapter:
     from adapters.email.adapter import Email
 
@@ -86,6 +92,7 @@ def _telegram(desk: Parts) -> Adapter:
         now=desk.clock.now,
         folder=desk.settings.data_dir / "telegram",
         hook=desk.settings.http.public_url,
+        notices=_notices(desk),
     )
 
 
@@ -107,7 +114,7 @@ def _discord(desk: Parts) -> Adapter:
     from adapters.discord.adapter import Discord
 
     heard = HeardLately(desk.database, desk.clock)
-    return Discord(desk.settings.discord, blobs=desk.files, said=SaidBefore(desk.database), heard=heard)
+    return Discord(desk.settings.discord, blobs=desk.files, said=SaidBefore(desk.database), heard=heard, notices=_notices(desk))
 
 
 def client_area(desk: Parts, pipeline: Pipeline, webchat: WebChat, ids: Ids, log: Logger) -> Portal:

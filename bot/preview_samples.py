@@ -27,6 +27,10 @@ REPLY: Said = {
     "es": "Hola, Ana:\nhemos cambiado el disco y el servidor vuelve a estar en línea.",
     "en": "Hello Ana,\nwe have replaced the disk and the server is online again.",
 }
+NOTICE: Said = {
+    "es": "Desde las 11:40 la red va lenta en Madrid.\n\nEstamos en ello; volvemos a escribir antes de las 12:30.",
+    "en": "Since 11:40 the network in Madrid is slow.\n\nWe are working on it, and write again before 12:30.",
+}
 DETAILS: Said = {
     "es": "Desde ayer no puedo usar mi servicio. Esperaba que volviera en unos minutos; he probado con otra red y con la consola remota.",
     "en": "Since yesterday I cannot use my service. I expected it back within minutes; I tried another network and the remote console.",
@@ -83,6 +87,7 @@ VALUES: Mapping[str, Said] = {
     "average": "24",
     "code": CODE,
     "cycles": "100",
+    "description": {"es": "Trabajos planificados.", "en": "Planned work."},
     "due": "12:10 CET",
     "email": EMAIL,
     "hop": "7",

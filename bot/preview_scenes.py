@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from bot.preview_forms import Filled, filled, refusals, ways
 from bot.preview_play import Heard, Play, Sure, Told
-from bot.preview_samples import CODE, EMAIL, FILE, NAME, NOW, NUMBER, QUESTION, REPLY, TITLE, VALUES, said
+from bot.preview_samples import CODE, EMAIL, FILE, NAME, NOTICE, NOW, NUMBER, QUESTION, REPLY, TITLE, VALUES, said
 from conversations.engine import GUIDES, PHRASES
 from conversations.engine import VALUES as GIVEN
 from conversations.events import (
@@ -23,6 +23,7 @@ from conversations.events import (
     TicketReplied,
     TimerFired,
 )
+from conversations.flows import subscriptions
 from conversations.flows.my_tickets import TIMER
 from conversations.knowledge import Knowledge, Verdict
 from conversations.model import Message, OwnTicket, paragraph
@@ -71,11 +72,12 @@ def chapters(knowledge: Knowledge, locale: str) -> Iterator[Chapter]:
     yield stage.tickets()
     yield stage.person()
     yield stage.proof()
+    yield stage.notices()
     yield stage.guard()
     yield stage.rest(heard)
 
 
-CHAPTERS = 9 + len(GUIDES)
+CHAPTERS = 10 + len(GUIDES)
 """In one language."""
 
 
@@ -276,6 +278,35 @@ class _Stage:
         play.press("services")
         play.happen(MessageReceived(text=EMAIL))
         return play
+
+    def notices(self) -> Chapter:
+        """Of each topic a notice and the link's answer; of the first, everything that can be done with it."""
+        topics = subscriptions.topics(self._knowledge)
+        sections = []
+        for topic in topics:
+            written = subscriptions.notice(self._knowledge, self._locale, topic.id, {self._locale: said(NOTICE, self._locale)})
+            payload = subscriptions.PAYLOAD + topic.id
+            play = self._play()
+            scenes = [
+                _scene(f"A link into the chat: {payload}", play.happen(CommandGiven(name="start", argument=payload))),
+                Scene("A notice", (written,)),
+            ]
+            if topic is topics[0]:
+                scenes += self._switched(play, topic.id)
+            sections.append(Section(f"{topic.titles[self._locale]} ({topic.id})", tuple(scenes), f"notices-{topic.id}"))
+        intro = "What one can subscribe to, and how a notice looks." if topics else "This desk declares no notices."
+        return Chapter("notices", "Notices", intro, tuple(sections))
+
+    def _switched(self, play: Play, topic: str) -> Iterator[Scene]:
+        gone = subscriptions.PAYLOAD + "gone"
+        yield _scene("The same link again", play.happen(CommandGiven(name="start", argument=subscriptions.PAYLOAD + topic)))
+        yield _scene("It is stopped", play.press("notice_off", topic))
+        yield _scene("It is stopped again", play.press("notice_off", topic))
+        yield _scene("A link to what is there no longer", play.happen(CommandGiven(name="start", argument=gone)))
+        yield _scene("All are turned on", play.press("notice_on", ",".join(each.id for each in subscriptions.topics(self._knowledge))))
+        yield _scene("All are stopped", play.press("notices_off"))
+        yield _scene("They are stopped again", play.press("notices_off"))
+        yield _scene("Where several people read", play.happen(CommandGiven(name="notices", shared=True)))
 
     def guard(self) -> Chapter:
         kinds = sorted(phrase.partition(".")[2] for phrase in SECRETS)

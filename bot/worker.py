@@ -248,6 +248,8 @@ class Worker:
                 done.append((pending.id, version))
                 continue
             event = replace(event, seq=pending.id, at=pending.received_at)
+            if effects.shared:
+                event = replace(event, shared=True)
             if isinstance(event, MessageEdited | MessageDeleted):
                 event = replace(event, original=original)
             try:
@@ -283,6 +285,7 @@ class Worker:
             tuple(effects.mirrored),
             tuple(effects.links),
             effects.event_ids(),
+            tuple(effects.subscriptions.items()),
         )
         received = tuple(pending.received_at for pending in claim.events[: len(done)])
         return Decided(turn, tuple(effects.outcomes), received, tuple(effects.unmailed))

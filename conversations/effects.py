@@ -209,6 +209,18 @@ class Pass(Struct, frozen=True, tag="pass"):
     event: Passed
 
 
+class Subscribe(Struct, frozen=True, tag="subscribe"):
+    """Send the notices of `topic` to this conversation from now on. A second time renews since when it is wanted."""
+
+    topic: str
+
+
+class Unsubscribe(Struct, frozen=True, tag="unsubscribe"):
+    """Send the notices of `topic` no more. Nothing happens when they are not sent."""
+
+    topic: str
+
+
 class Redact(Struct, frozen=True, tag="redact"):
     """Keep `text` in the place of what the customer wrote with this event: its text, or the argument of its command."""
 
@@ -246,6 +258,8 @@ Effect = (
     | ConfirmLink
     | Unlink
     | Pass
+    | Subscribe
+    | Unsubscribe
     | Redact
     | CountOutcome
 )

@@ -31,13 +31,14 @@ from conversations.events import (
     ProofFailed,
     ProofGiven,
     Started,
+    SubscriptionsEnded,
     TicketAnswered,
     TicketChanged,
     TicketDecided,
     TicketReplied,
     TimerFired,
 )
-from conversations.flows import answer, carried, contact, form, linking, menu, mirror, my_tickets, proof, services
+from conversations.flows import answer, carried, contact, form, linking, menu, mirror, my_tickets, proof, services, subscriptions
 from conversations.flows.hidden import masked, warn
 from conversations.flows.menu import hint_language
 from conversations.knowledge import Knowledge
@@ -147,6 +148,8 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
             carried.missed(turn, event)
         case NotPassed():
             carried.not_passed(turn, event)
+        case SubscriptionsEnded():
+            subscriptions.ended(turn, event.topics)
         case _:
             assert_never(event)
     if isinstance(turn.frame, Filling) and not turn.asked and (turn.spoke or isinstance(event, Started)):
@@ -164,7 +167,7 @@ def hear(turn: Turn, text: str) -> None:
     if not text.strip():
         turn.say(turn.phrase("message.empty"), menu.menu_offers(turn))
         return
-    if linking.hear(turn, text):
+    if linking.hear(turn, text) or subscriptions.hear(turn, text):
         return
     if (offer := typed_choice(turn.state, text)) is not None:
         act(turn, offer, turn.state.prompts[-1].about)
@@ -230,7 +233,8 @@ def press(turn: Turn, key: str) -> None:
         if prompt.id == prompt_id and n.isascii() and n.isdecimal() and len(n) < 4 and 1 <= int(n) <= len(prompt.offers):
             act(turn, prompt.offers[int(n) - 1], prompt.about)
             return
-    menu.moved_on(turn)
+    if not subscriptions.pressed(turn, key):
+        menu.moved_on(turn)
 
 
 def act(turn: Turn, offer: Offer, about: str) -> None:
@@ -267,6 +271,8 @@ def act(turn: Turn, offer: Offer, about: str) -> None:
             my_tickets.press(turn, offer.action, offer.argument)
         case "services":
             services.show(turn)
+        case "notices" | "notice_on" | "notice_off" | "notices_off":
+            subscriptions.press(turn, offer.action, offer.argument)
         case "proof_resend" | "proof_other" | "proof_cancel":
             proof.press(turn, offer.action)
         case "menu":
@@ -304,13 +310,16 @@ def obey(turn: Turn, command: CommandGiven) -> None:
             linking.ask(turn)
         case "links":
             linking.show(turn)
-        case _:
+        case "notices":
+            subscriptions.show(turn)
+        case _ if not subscriptions.hear(turn, command.name):
             menu.explain(turn)
 
 
 def arrive(turn: Turn, payload: str) -> None:
-    """Who follows a link into the chat finds what it promised: `ticket`, `topic_` and its id, or `link_` and a link code. Anybody can write
-    such a link, so it does no more than a button of the menu would, and asks before it links; whatever else it says, it greets.
+    """Who follows a link into the chat finds what it promised: `ticket`, `topic_` and its id, `sub_` and the topic of notices, or `link_`
+    and a link code. Anybody can write such a link, so it does no more than a button of the menu would, and asks before it links; whatever
+    else it says, it greets.
     """
     if payload == "ticket":
         act(turn, Offer("", "ticket"), "")
@@ -318,5 +327,5 @@ def arrive(turn: Turn, payload: str) -> None:
         act(turn, Offer("", "topic", topic), "")
     elif (code := payload.removeprefix(linking.PAYLOAD)) != payload:
         linking.given(turn, code)
-    else:
+    elif not subscriptions.arrive(turn, payload):
         menu.greet(turn)

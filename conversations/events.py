@@ -11,13 +11,15 @@ from conversations.model import Address, Attachment, Filling, Linked, OwnService
 
 
 class Happened(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every event carries: its own number (unique, growing) and when it was received (epoch ms, UTC).
+    """What every event carries: its own number (unique, growing), when it was received (epoch ms, UTC), and whether several people read
+    where it happened.
 
-    Both are set by the intake; an adapter leaves them alone.
+    All are set by the desk; an adapter leaves them alone.
     """
 
     seq: int = 0
     at: int = 0
+    shared: bool = False
 
 
 class Started(Happened, frozen=True, tag="started"):
@@ -93,10 +95,10 @@ class ChoicePressed(Happened, frozen=True, tag="choice"):
 
 class CommandGiven(Happened, frozen=True, tag="command"):
     """A command of the platform's own (`/help`, a menu entry): start, menu, help, language, person, ticket, tickets,
-    link, links.
+    link, links, notices.
 
-    The argument of start is what a link into the chat asks for: `ticket`, `topic_` and a topic's id, or `link_` and a link code; that of
-    link is a link code.
+    The argument of start is what a link into the chat asks for: `ticket`, `topic_` and a topic's id, `sub_` and the topic of notices, or
+    `link_` and a link code; that of link is a link code.
     """
 
     name: str
@@ -289,6 +291,12 @@ class NotPassed(Happened, frozen=True, tag="not_passed"):
     draft: Filling | None = None
 
 
+class SubscriptionsEnded(Happened, frozen=True, tag="subscriptions_ended"):
+    """A notice could not be delivered for good (the desk is blocked here, the chat is gone), so none of these `topics` is sent any more."""
+
+    topics: tuple[str, ...]
+
+
 class TimerFired(Happened, frozen=True, tag="timer"):
     """A timer set by the effect SetTimer came due."""
 
@@ -321,6 +329,7 @@ Event = (
     | DraftGiven
     | DraftMissed
     | NotPassed
+    | SubscriptionsEnded
     | TimerFired
 )
 
@@ -330,6 +339,7 @@ Passed = TicketAnswered | TicketDecided | PeerTold | DraftWanted | DraftGiven | 
 OURS = (
     *(TicketReplied, TicketChanged, CodeSent, ProofGiven, ProofFailed, ProofEnded, TimerFired),
     *(LinkOffered, LinkFailed, LinksChanged, PeerTold, DraftWanted, DraftGiven, DraftMissed, NotPassed),
+    SubscriptionsEnded,
 )
 """What only the desk itself may say happened: none of it comes from a platform."""
 

@@ -346,7 +346,8 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     chats. `files` came outside any form. `tickets` are those not closed and the last that were, oldest first. `name` and `email` are
     proven, never merely typed; `proof` is what account matters need, and gone when it counts no longer. `said` is the number of the event
     with the newest words that were put to the desk and no form; 0 when anything has happened since that they are no answer to. `links` are
-    the person's other chats; `link_at` is when it was last asked how to link one.
+    the person's other chats; `link_at` is when it was last asked how to link one. `subscriptions` are the topics whose
+    notices are sent here.
     """
 
     schema: int = SCHEMA
@@ -374,3 +375,4 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     spare: tuple[Filling, ...] = ()
     links: tuple[Peer, ...] = ()
     link_at: int = 0
+    subscriptions: tuple[str, ...] = ()

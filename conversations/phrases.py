@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from conversations import assets, diagnostics, forms, money, secrets, times
-from conversations.flows import carried, copies, linking, mirror, my_tickets, proof, services, ticket
+from conversations.flows import carried, copies, linking, mirror, my_tickets, proof, services, subscriptions, ticket
 from conversations.turn import Guide
 
 GUIDES: Mapping[str, Guide] = {"ticket": ticket.GUIDE}
@@ -26,6 +26,7 @@ DECLARED: Mapping[str, frozenset[str]] = {
     **services.PHRASES,
     **linking.PHRASES,
     **carried.PHRASES,
+    **subscriptions.PHRASES,
     **{phrase: frozenset() for guide in GUIDES.values() for phrase in guide.form.phrases},
 }
 """Phrases that forms, the values in them and tickets are worded by, and what each is given."""

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 from storage.engines import address_of
 from storage.errors import SchemaTooNew, Unavailable
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Oldest first. They stand here too so that a start with an up-to-date database need not import Alembic, which takes a while."""
 
 HEAD = REVISIONS[-1]

@@ -206,7 +206,7 @@ class Turn(NamedTuple):
 
     `version` is the new version (the claim's plus one per event decided). `events` are (inbox id, version it made).
     `timers` are (name, due_at), due_at None to cancel. `redactions` are (inbox id, what is kept in the place of its payload). `ids` are for
-    events that come of `links` and of `proofs` that are lent.
+    events that come of `links` and of `proofs` that are lent. `subscriptions` are (topic of notices, whether it is wanted from now on).
     """
 
     claim: Claim
@@ -227,6 +227,7 @@ class Turn(NamedTuple):
     mirrored: tuple[EntryMirror | TicketMirror | RequestMirror, ...] = ()
     links: tuple[LinkStep, ...] = ()
     ids: tuple[int, ...] = ()
+    subscriptions: tuple[tuple[str, bool], ...] = ()
 
 
 class Due(NamedTuple):

@@ -357,6 +357,52 @@ link_code = Table(
     **NARROW,
 )
 
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("topic", Text, nullable=False),  # of notices: one of the desk's, or one that it has no more
+    Column("since", Int, nullable=False),  # when it was last asked for
+    PrimaryKeyConstraint("shard", "conversation", "topic"),
+    Index("subscription_topic", "topic", "shard", "conversation"),
+    **NARROW,
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Int, nullable=False),
+    Column("key", Text, nullable=False),  # whoever publishes it twice publishes it once
+    Column("topic", Text, nullable=False),
+    Column("texts", Text, nullable=False),  # JSON: by language
+    Column("created_at", Int, nullable=False),
+    Column("at_shard", Small, nullable=False),  # the subscription up to which everybody has been planned for
+    Column("at_conversation", Int, nullable=False),
+    Column("planned_at", Int),  # when there was nobody left to plan for
+    PrimaryKeyConstraint("id"),
+    UniqueConstraint("key"),
+    _partial("notice_unplanned", "id", where="planned_at IS NULL"),
+    **WIDE,
+)
+
+notice_recipient = Table(
+    "notice_recipient",
+    metadata,
+    Column("shard", Small, nullable=False),
+    Column("conversation", Int, nullable=False),
+    Column("notice", Int, nullable=False),
+    Column("version", Int, nullable=False),  # with `ord`: the row of the outbox that it goes out by
+    Column("ord", Small, nullable=False),
+    Column("status", Small, nullable=False),  # 0 planned, 1 sent, 2 failed, 3 unreachable
+    Column("at", Int, nullable=False),
+    # The primary key is also the second line of defence against a notice that comes twice.
+    PrimaryKeyConstraint("shard", "conversation", "notice"),
+    Index("notice_recipient_status", "notice", "status"),
+    _partial("notice_recipient_unsettled", "shard", "conversation", "notice", where="status = 0"),
+    **NARROW,
+)
+
 area_link = Table(
     "area_link",
     metadata,

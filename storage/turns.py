@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from storage import links, mirror, proofs, statements
+from storage import links, mirror, proofs, statements, subscriptions
 from storage.rows import Claim, NewEvent, PendingEvent, StoredEvent, Turn
 from storage.schema import shard_of
 from storage.statements import DUE, EVENTS_PER_CLAIM, PARK_AFTER, rows
@@ -187,6 +187,8 @@ def _apply(conn: Connection, st: statements.Statements, turns: Sequence[Turn], n
         mirror.follow(conn, turns)
     if any(turn.proofs for turn in turns):
         proofs.follow(conn, turns, now)
+    if any(turn.subscriptions for turn in turns):
+        subscriptions.follow(conn, turns, now)
 
 
 def _amend(conn: Connection, st: statements.Statements, turns: Sequence[Turn]) -> None:

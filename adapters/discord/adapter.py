@@ -39,18 +39,21 @@ class Discord:
 
     Everything is said by ordinary messages: Discord drops a second one with the same nonce, while what answers an interaction directly has
     none. So an interaction is only acknowledged, and its token used for what may be lost: opening a modal, a word for one person alone.
+
+    `notices`: the desk sends some, so there is a command for them.
     """
 
     name = received.PLATFORM
     capabilities = drawn.CAPABILITIES
 
-    def __init__(self, settings: DiscordSettings, *, blobs: Blobs, said: Recall, heard: Heard) -> None:
+    def __init__(self, settings: DiscordSettings, *, blobs: Blobs, said: Recall, heard: Heard, notices: bool = False) -> None:
         self.account = settings.account
         self._link = Link(settings, self._take)
         self._blobs = blobs
         self._files = Files(self._link, blobs)
         self._said = said
         self._heard = heard
+        self._notices = notices
         self._sheets: Recent[str, tuple[Sheet, str]] = Recent(REMEMBERED)
         self._locales: Recent[Address, str] = Recent(REMEMBERED)
         self._last: Recent[Address, str] = Recent(REMEMBERED)
@@ -288,7 +291,7 @@ class Discord:
         """The commands' list. Without it everything else works, so nothing stops for it."""
         while True:
             try:
-                await sync(self._link)
+                await sync(self._link, self._notices)
                 return
             except Later as later:
                 await asyncio.sleep(later.after or 30)

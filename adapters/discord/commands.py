@@ -14,10 +14,12 @@ _SPANISH: Final = ("es-ES", "es-419")
 _COMPARED: Final = ("name", "description", "name_localizations", "description_localizations")
 
 
-def declared() -> list[dict[str, Any]]:
-    """All of them, for servers and for private messages with the bot, installed to servers."""
+def declared(notices: bool = False) -> list[dict[str, Any]]:
+    """All of them, for servers and for private messages with the bot, installed to servers. `notices`: the desk sends some."""
     commands = []
     for name, words in COMMANDS.items():
+        if name == "notices" and not notices:
+            continue
         command = _worded(words) | {"type": 1, "contexts": [0, 1], "integration_types": [0]}
         if name == "ask":
             command["options"] = [_worded(QUESTION) | {"type": 3, "required": True, "max_length": 2000}]
@@ -29,16 +31,16 @@ def declared() -> list[dict[str, Any]]:
     return commands
 
 
-async def sync(link: Link) -> bool:
+async def sync(link: Link, notices: bool = False) -> bool:
     """Bring Discord's list up to date; whether it had to be. The limit is 200 creations a day, so an equal list is left alone.
 
     Raises adapters.base.Later, Unreachable or Refused.
     """
     application = await link.application()
     known = await link.call("GET", "/applications/{application}/commands", query={"with_localizations": "true"}, application=application)
-    if isinstance(known, list) and _mark(known) == _mark(declared()):
+    if isinstance(known, list) and _mark(known) == _mark(declared(notices)):
         return False
-    await link.call("PUT", "/applications/{application}/commands", declared(), application=application)
+    await link.call("PUT", "/applications/{application}/commands", declared(notices), application=application)
     return True
 
 

@@ -74,6 +74,7 @@ COMMANDS: Final[dict[str, tuple[str, str, str, str]]] = {
     "language": ("language", "Change the language", "idioma", "Cambia el idioma"),
     "link": ("link", "Link another chat of yours", "vincular", "Vincula otro chat tuyo"),
     "links": ("links", "Your linked chats", "mis-vinculos", "Tus chats vinculados"),
+    "notices": ("notices", "Notices in this chat", "avisos", "Avisos en este chat"),
 }
 """By the desk's name: name and description in English, then in Spanish. Payloads always carry the first."""
 

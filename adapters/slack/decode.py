@@ -35,7 +35,7 @@ NAME: Final = "slack"
 CHOICE, PICK, SHEET, COMMAND, FORM = "choice", "pick", "sheet", "command", "sheet"
 """What our buttons, selects and modals are called in action_id and callback_id; what follows a colon only keeps them apart."""
 
-COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets", "link", "links"})
+COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets", "link", "links", "notices"})
 SUBTYPES: Final = frozenset({"", "file_share", "me_message", "thread_broadcast"})
 """Kinds of message that a person writes. All others are Slack's own remarks, changes of earlier ones, or bots."""
 
@@ -49,7 +49,7 @@ LABEL_LIMIT: Final = 75
 _ID: Final = re.compile(r"[A-Z0-9]{2,30}")
 _TS: Final = re.compile(r"[0-9]{1,16}\.[0-9]{1,10}")
 _CHOICE: Final = re.compile(r"[!-~]{1,40}")
-_LED: Final = re.compile(r"ticket|(topic|link)_[A-Za-z0-9_-]{1,58}")
+_LED: Final = re.compile(r"ticket|notices|(topic|link|sub)_[A-Za-z0-9_-]{1,58}")
 _CODE: Final = re.compile(r"(?:[A-Za-z0-9]{4}-?){4}")
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _KEY: Final = re.compile(r"[!-~]{0,60}")

@@ -35,7 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class Telegram:
-    """One bot. `folder` is where parts of albums wait for the others; `hook` is the desk's public address, for the webhook."""
+    """One bot. `folder` is where parts of albums wait for the others; `hook` is the desk's public address, for the webhook.
+
+    `notices`: the desk sends some, so there is a command for them.
+    """
 
     name = decode.NAME
     capabilities = encode.CAPABILITIES
@@ -49,6 +52,7 @@ class Telegram:
         now: Now,
         folder: Path,
         hook: str = "",
+        notices: bool = False,
         pace: Pace | None = None,
     ) -> None:
         self.settings = settings
@@ -58,6 +62,7 @@ class Telegram:
         self._blobs, self._said = blobs, said
         self._albums = Albums(folder, now)
         self._hook = hook
+        self._notices = notices
         self._afterwards = Afterwards()
         self._deliver = Deliver(self._api, blobs, now, self._afterwards)
         self._receive: Receive | None = None
@@ -216,7 +221,7 @@ class Telegram:
     async def _publish_commands(self) -> None:
         """The menu of commands, in each language; written only when it is not what stands there. The desk works without it."""
         for language in words.LANGUAGES:
-            wanted = tuple(BotCommand(name, description) for name, description in words.commands(language))
+            wanted = tuple(BotCommand(name, description) for name, description in words.commands(language, self._notices))
             try:
                 if await self._api.get_my_commands(language_code=language or None) != wanted:
                     await self._api.set_my_commands(wanted, language_code=language or None)

@@ -51,6 +51,7 @@ _COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("language", "Change the language", "Cambiar el idioma"),
     ("link", "Link another chat of yours", "Vincular otro chat tuyo"),
     ("links", "Your linked chats", "Tus chats vinculados"),
+    ("notices", "Notices in this chat", "Avisos en este chat"),
     ("help", "How this works", "Cómo funciona"),
 )
 
@@ -72,6 +73,7 @@ def kind(name: str, locale: str) -> str:
     return _KINDS[name][_spanish(locale)]
 
 
-def commands(language: str) -> list[tuple[str, str]]:
-    """The menu: pairs of command and description."""
-    return [(name, spanish if _spanish(language) else english) for name, english, spanish in _COMMANDS]
+def commands(language: str, notices: bool) -> list[tuple[str, str]]:
+    """The menu: pairs of command and description. `notices`: the desk sends some."""
+    wanted = (each for each in _COMMANDS if notices or each[0] != "notices")
+    return [(name, spanish if _spanish(language) else english) for name, english, spanish in wanted]

@@ -20,7 +20,7 @@ from conversations import events
 from conversations.events import ChoicePressed, CommandGiven, CustomerIdentified, FormAnswered, Inbound, MessageReceived
 from conversations.model import Address, Attachment, Message
 
-COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets", "services", "link", "links"})
+COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets", "services", "link", "links", "notices"})
 CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _KEY: Final = re.compile(r"[!-~]{0,60}")

@@ -160,6 +160,11 @@ def say(turn: Turn, doc: Doc, offers: tuple[Offer, ...] = ()) -> None:
         turn.say(doc)  # the form's own question follows
         return
     turn.say(doc, () if isinstance(turn.frame, Contact | Proving) else offers)
+    go_on(turn)
+
+
+def go_on(turn: Turn) -> None:
+    """Ask again what was being asked. A form does that by itself."""
     if isinstance(turn.frame, Contact):
         contact.ask_again(turn, turn.frame)
     if isinstance(turn.frame, Proving):

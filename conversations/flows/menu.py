@@ -10,6 +10,9 @@ from conversations.model import Doc, Filling, Idle, Offer
 from conversations.turn import Turn
 
 WAYS = ("ticket", "person")
+NOTICES = "notices"
+"""The list of what one can subscribe to, and the choice that leads there; a desk without it sends no notices."""
+
 LANGUAGE_NAMES = {"es": "Español", "en": "English"}
 """Each language is offered in its own words, so that who reads nothing else finds it."""
 
@@ -29,8 +32,8 @@ def greet(turn: Turn, lead: Doc = ()) -> None:
 def menu_offers(turn: Turn) -> tuple[Offer, ...]:
     """The desk's menu, and what every menu must lead to even if the desk forgot it: a ticket, a person, another language.
 
-    A form that was put aside, here or in a linked chat, comes first; who has tickets finds them, who proved an account its services, and
-    who linked chats those. While a form is under way
+    A form that was put aside, here or in a linked chat, comes first; who has tickets finds them, who proved an account its services,
+    who linked chats those, and who gets notices what they are. While a form is under way
     there is no menu: its own question follows.
     """
     if isinstance(turn.frame, Filling):
@@ -44,12 +47,18 @@ def menu_offers(turn: Turn) -> tuple[Offer, ...]:
     own = (turn.offer("choice.services", "services"),) if turn.state.proof else ()
     language = (turn.offer("choice.language", "language"),) if len(turn.knowledge.desk.locales) > 1 else ()
     links = (turn.offer("choice.links", "links"),) if turn.state.links else ()
-    return (*resume, *others, *carried.offers(turn), *(turn.topic_offer(topic) for topic in topics), *ways, *mine, *own, *links, *language)
+    told = (turn.offer("choice.notices", "notices"),) if turn.state.subscriptions and NOTICES in turn.knowledge.desk.lists else ()
+    last = (*mine, *own, *links, *told, *language)
+    return (*resume, *others, *carried.offers(turn), *(turn.topic_offer(topic) for topic in topics), *ways, *last)
 
 
 def explain(turn: Turn, lead: Doc = ()) -> None:
-    link = () if isinstance(turn.frame, Filling) or turn.state.links else (turn.offer("choice.link", "link"),)
-    turn.say((*(lead or turn.phrase("help.text", desk=turn.knowledge.desk.name)), *turn.phrase("help.ways")), (*menu_offers(turn), *link))
+    more: tuple[Offer, ...] = ()
+    if not isinstance(turn.frame, Filling):
+        more = () if turn.state.links else (turn.offer("choice.link", "link"),)
+        if NOTICES in turn.knowledge.desk.lists and not turn.state.subscriptions:
+            more = (*more, turn.offer("choice.notices", "notices"))
+    turn.say((*(lead or turn.phrase("help.text", desk=turn.knowledge.desk.name)), *turn.phrase("help.ways")), (*menu_offers(turn), *more))
 
 
 def ask_language(turn: Turn, lead: Doc = ()) -> None:
@@ -74,13 +83,14 @@ def moved_on(turn: Turn) -> None:
 
 
 def ways_out(turn: Turn, first: tuple[str, ...] = ()) -> tuple[Offer, ...]:
-    """The ways to the team. Both are always there; a topic only says which comes first."""
-    return tuple([turn.offer("choice." + way, way) for way in _ways(first)])
+    """The ways to the team. Both are always there; a topic only says which comes first, and whether one can be told unasked."""
+    return tuple([turn.offer("choice." + way, way) for way in _ways(first, NOTICES in turn.knowledge.desk.lists)])
 
 
 @lru_cache(maxsize=64)
-def _ways(first: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*(action for action in first if action in WAYS), *WAYS)))
+def _ways(first: tuple[str, ...], notices: bool) -> tuple[str, ...]:
+    known = (*WAYS, NOTICES) if notices else WAYS
+    return tuple(dict.fromkeys((*(action for action in first if action in known), *WAYS)))
 
 
 def hint_language(turn: Turn, hint: str) -> None:

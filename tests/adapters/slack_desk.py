@@ -308,6 +308,14 @@ SAMPLES: tuple[Sample, ...] = (
         Inbound(ANA, f"s:{digest('3.8.ab')}", CommandGiven(name="start", argument="topic_verification")),
     ),
     Sample(
+        envelope("slash_commands", {**SLASH, "text": "start sub_outage", "trigger_id": "3.10.ab"}, chat="D0ANA"),
+        Inbound(ANA, f"s:{digest('3.10.ab')}", CommandGiven(name="start", argument="sub_outage")),
+    ),
+    Sample(
+        envelope("slash_commands", {**SLASH, "text": "notices", "trigger_id": "3.11.ab"}, chat="D0ANA"),
+        Inbound(ANA, f"s:{digest('3.11.ab')}", CommandGiven(name="notices")),
+    ),
+    Sample(
         envelope("slash_commands", {**SLASH, "text": "start apache again", "trigger_id": "3.9.ab"}, chat="D0ANA"),
         Inbound(ANA, f"s:{digest('3.9.ab')}", MessageReceived(text="start apache again")),
     ),

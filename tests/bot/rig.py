@@ -220,14 +220,15 @@ async def rig(
     decide: Decide = echo,
     others: tuple[Adapter, ...] = (),
     start: bool = True,
+    knowledge: Knowledge | None = None,
 ) -> AsyncIterator[Rig]:
     clock = clock or Clock()
     platform = platform or Platform()
     metrics = Metrics()
     log = configure("error", "json")
     supervisor = Supervisor(clock, metrics, log)
-    knowledge = cast(Knowledge, None)
-    pipeline = Pipeline(database, [platform, *others], decide, lambda: knowledge, clock, Ids(clock), metrics, log)
+    known = cast(Knowledge, knowledge)
+    pipeline = Pipeline(database, [platform, *others], decide, lambda: known, clock, Ids(clock), metrics, log)
     if start:
         pipeline.start(supervisor)
     try:

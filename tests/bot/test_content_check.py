@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.content_check import check
+from bot.knowledge import load_knowledge
+from conversations.flows.subscriptions import topics
+from tests.bot.desk import DESK as DESK_TEXT
 from tests.bot.desk import phrases, write_desk
 
 ES, EN, DESK, PO = "answers/billing.es.md", "answers/billing.en.md", "desk.toml", "phrases/en.po"
@@ -115,6 +118,58 @@ def test_a_fault_is_named_with_its_file_and_line(desk: Path, file: str, old: str
     (desk / file).write_text(text.replace(old, new, 1), encoding="utf-8")
     faults = check(desk)
     assert any(fault.path == str(desk / file) and fault.line == line and message in fault.message for fault in faults), list(
+        map(str, faults)
+    )
+
+
+NOTICES = """
+[notices.outage]
+title_es = "Cortes"
+title_en = "Outages"
+description_es = "Algo no funciona."
+description_en = "Something does not work."
+
+[notices.change]
+title_es = "Cambios"
+title_en = "Changes"
+description_es = "Algo cambia."
+description_en = "Something changes."
+"""
+
+
+def test_a_desk_may_declare_notices(desk: Path) -> None:
+    (desk / DESK).write_text(DESK_TEXT + NOTICES, encoding="utf-8")
+    assert check(desk) == []
+    knowledge = load_knowledge(desk, None)
+    assert [(each.id, each.titles["en"]) for each in topics(knowledge)] == [("outage", "Outages"), ("change", "Changes")]
+
+
+def test_a_desk_need_not_declare_any(desk: Path) -> None:
+    assert check(desk) == []
+    assert topics(load_knowledge(desk, None)) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "message"),
+    [
+        ('title_en = "Outages"\n', "", "[notices.outage]", "notices.outage needs title_en"),
+        ('title_es = "Cortes"', 'title_es = ""', 'title_es = ""', "notices.outage needs title_es"),
+        ('title_es = "Cortes"', 'titel_es = "x"\ntitle_es = "Cortes"', "titel_es", "unknown key titel_es; did you mean"),
+        ("[notices.outage]", "[notices.Out-age]", "[notices.Out-age]", "Out-age cannot be in a link"),
+        ("[notices.outage]", f"[notices.{'x' * 31}]", "[notices.xx", "at most 30 small letters"),
+        ('"Outages"', f'"{"x" * 41}"', 'title_en = "xx', "the title has 41 characters; at most 40"),
+        ('title_en = "Changes"', 'title_en = "outages!"', 'title_en = "outages!"', 'the title "outages!" is also that of notices.outage'),
+        ("[notices.outage]", "[notice.outage]", "[notice.outage]", 'unknown key notice; did you mean "notices"?'),
+    ],
+)  # fmt: skip
+def test_a_fault_in_the_notices_is_named_with_its_line(desk: Path, old: str, new: str, at: str, message: str) -> None:
+    text = DESK_TEXT + NOTICES
+    assert old in text
+    text = text.replace(old, new, 1)
+    (desk / DESK).write_text(text, encoding="utf-8")
+    line = next(n for n, each in enumerate(text.split("\n"), 1) if at in each)
+    faults = check(desk)
+    assert any((fault.path, fault.line) == (str(desk / DESK), line) and message in fault.message for fault in faults), list(
         map(str, faults)
     )
 

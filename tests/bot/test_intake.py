@@ -132,6 +132,7 @@ async def test_what_only_the_desk_may_say_is_taken_from_no_platform(kind: type[E
         "ticket": OwnTicket("k", "N", "T"), "text": "x", "state": "closed", "name": "x", "due_at": 1, "email": "ana@example.com",
         "account": 1, "number": "C-1", "how": "code", "until": 2**62, "reason": "wrong",
         "peer": 1, "platform": "web", "turns": 1, "draft": Filling("ticket", 1, "k", "N"), "key": "k", "what": "given",
+        "topics": ("outage",),
     }  # fmt: skip
     event = kind(**{name: given[name] for name in kind.__struct_fields__ if name in given})
     async with rig(database, start=False) as here:

@@ -253,6 +253,7 @@ def test_every_text_of_the_database_is_read_or_holds_no_file() -> None:
             "key",
             "platform",
             "owner",
+            "texts",
         ],
         *[
             "platform_id",

@@ -18,6 +18,7 @@ from storage.rows import Entry, Session
 from tests.contracts.store_area import AreaContract
 from tests.contracts.store_links import LinksContract
 from tests.contracts.store_mirror import MirrorContract
+from tests.contracts.store_notices import NoticesContract
 from tests.contracts.store_outbox import OutboxContract
 from tests.contracts.store_people import PeopleContract, ProofsContract
 from tests.contracts.store_references import ReferencesContract
@@ -284,6 +285,7 @@ class StoreContract(
     TurnsContract,
     TicketsContract,
     MirrorContract,
+    NoticesContract,
     PeopleContract,
     ProofsContract,
     LinksContract,

@@ -27,6 +27,7 @@ from conversations.events import (
     ProofFailed,
     ProofGiven,
     Started,
+    SubscriptionsEnded,
     TimerFired,
 )
 from conversations.flows.contact import TIMER, number_of
@@ -58,6 +59,8 @@ said = st.one_of(
             "99",
             "123456",
             "my services",
+            "avisos",
+            "stop notices",
             "cancel",
             "٣",
             "English",
@@ -66,7 +69,11 @@ said = st.one_of(
         ]
     ),
 )
-keys = st.one_of(st.text(max_size=10), st.builds("{}.{}".format, st.integers(0, 40), st.integers(0, 12)))
+keys = st.one_of(
+    st.text(max_size=10),
+    st.sampled_from(["on.outage", "off.outage", "off.gone", "on.", "on.outage,maintenance"]),
+    st.builds("{}.{}".format, st.integers(0, 40), st.integers(0, 12)),
+)
 anything: st.SearchStrategy[Event] = st.one_of(
     st.builds(Started, locale=st.sampled_from(["", "es", "en-GB", "pt_BR", "xx"])),
     st.builds(MessageReceived, text=said, locale=st.sampled_from(["", "es", "en"])),
@@ -75,8 +82,24 @@ anything: st.SearchStrategy[Event] = st.one_of(
     st.builds(ChoicePressed, key=keys),
     st.builds(
         CommandGiven,
-        name=st.sampled_from(["start", "menu", "help", "language", "person", "ticket", "services", "???"]),
-        argument=st.sampled_from(["", "en", "es", "xx", "ticket", "topic_verification", "topic_human", "topic_", "topic_nobody"]),
+        name=st.sampled_from(["start", "menu", "help", "language", "person", "ticket", "services", "notices", "???"]),
+        argument=st.sampled_from(
+            [
+                "",
+                "en",
+                "es",
+                "xx",
+                "ticket",
+                "topic_verification",
+                "topic_human",
+                "topic_",
+                "topic_nobody",
+                "sub_outage",
+                "sub_gone",
+                "notices",
+            ]
+        ),
+        shared=st.booleans(),
     ),
     st.builds(CustomerIdentified, subject=st.just("c1"), email=st.sampled_from(["", "c@example.com"])),
     st.builds(CodeSent, email=st.just("ana@empresa.com"), left=st.integers(0, 2)),
@@ -92,6 +115,7 @@ anything: st.SearchStrategy[Event] = st.one_of(
         until=st.just(10_000),
         services=st.just((OwnService("1", "web-1"),)),
     ),
+    st.builds(SubscriptionsEnded, topics=st.sampled_from([(), ("outage",), ("outage", "gone")])),
     st.builds(TimerFired, name=st.sampled_from([TIMER, "other"]), due_at=st.just(1)),
 )
 
