@@ -14,7 +14,6 @@ import asyncio
 import heapq
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -66,6 +65,9 @@ OUTCOMES = ("sent", "later", "moved", "unreachable", "refused", "failed")
 UNTRIED = ""
 """What became of a message that may not be sent yet: nothing that is counted."""
 
+Said = Fresh[Message]
+NONE: Said = Fresh(0)
+
 _message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
@@ -89,21 +91,16 @@ class _Queue:
 
 
 class Lane:
-    """Everything that goes out through one adapter."""
+    """Everything that goes out through one adapter: each has a lane of its own, so that a slow platform keeps no other waiting.
+
+    `said` are messages as they were when they were decided, by their keys.
+    """
 
     def __init__(
-        self,
-        adapter: Adapter,
-        database: Database,
-        node: str,
-        clock: Clock,
-        metrics: Metrics,
-        log: Logger,
-        alone: bool,
-        said: Fresh[Message] | None = None,
+        self, adapter: Adapter, database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, alone: bool, said: Said = NONE
     ) -> None:
         self._adapter = adapter
-        self._said = Fresh[Message](0) if said is None else said
+        self._said = said
         self._database = database
         self._node = node
         self._clock = clock
@@ -385,29 +382,3 @@ class Lane:
 
     def _back_off(self, row: Due) -> float:
         return self._clock.spread(min(BACK_OFF_LIMIT_MS, BACK_OFF_MS * 2 ** min(row.attempt, 20)))
-
-
-class Delivery:
-    """One lane per adapter, so that a slow platform keeps no other waiting. `said` are messages as they were when they were decided, by
-    their keys.
-    """
-
-    def __init__(
-        self,
-        adapters: Iterable[Adapter],
-        database: Database,
-        node: str,
-        clock: Clock,
-        metrics: Metrics,
-        log: Logger,
-        alone: bool,
-        said: Fresh[Message] | None = None,
-    ) -> None:
-        self.lanes: Mapping[str, Lane] = {
-            adapter.name: Lane(adapter, database, node, clock, metrics, log, alone, said) for adapter in adapters
-        }
-
-    @property
-    def hints(self) -> Mapping[str, Hint]:
-        """By platform. A platform of another node is not among them: it is not ours to wake."""
-        return {name: lane.hint for name, lane in self.lanes.items()}

@@ -8,7 +8,7 @@ from functools import partial
 from adapters.base import Adapter
 from bot.clock import Clock, Ids
 from bot.codes import Codes
-from bot.delivery import Delivery
+from bot.delivery import Lane
 from bot.fresh import Fresh
 from bot.hints import Hint
 from bot.intake import Intake
@@ -72,8 +72,9 @@ class Pipeline:
         worker, timers = Hint(clock, serial=alone), Hint(clock)
         self.intake = Intake(database, clock, ids, metrics, log, worker)
         said: Fresh[Message] = Fresh(SAID_KEPT)
-        self.delivery = Delivery(adapters, database, self.node, clock, metrics, log, alone, said)
-        lanes = self.delivery.hints
+        self.lanes = {each.name: Lane(each, database, self.node, clock, metrics, log, alone, said) for each in adapters}
+        # A platform of another node is not among them: it is not ours to wake.
+        lanes = {name: lane.hint for name, lane in self.lanes.items()}
         self.worker = Worker(
             database,
             decide,
@@ -102,7 +103,7 @@ class Pipeline:
             supervisor.start("timers", self.timers.run)
             supervisor.start("upkeep", self.upkeep.run)
             supervisor.start("notices", self.notices.run)
-        for name, lane in self.delivery.lanes.items():
+        for name, lane in self.lanes.items():
             supervisor.start(f"delivery.{name}", lane.run)
 
     def receive(self, supervisor: Supervisor) -> None:
@@ -115,9 +116,9 @@ class Pipeline:
         await self.intake.close()
         self.worker.drain()
         finished = await supervisor.wait(["worker"], seconds)
-        for lane in self.delivery.lanes.values():
+        for lane in self.lanes.values():
             lane.drain()
-        return await supervisor.wait([f"delivery.{name}" for name in self.delivery.lanes], seconds) and finished
+        return await supervisor.wait([f"delivery.{name}" for name in self.lanes], seconds) and finished
 
     async def settled(self) -> None:
         """Returns once nothing is pending any more, anywhere: for a desk with a single customer."""
@@ -131,4 +132,4 @@ class Pipeline:
             return turns.counts(connection).waiting + outbox.counts(connection).due
 
         # The lanes are asked after the tables: what was claimed before they were read is in flight, or has been sent.
-        return not await self._database.read(unit) and not any(lane.busy for lane in self.delivery.lanes.values())
+        return not await self._database.read(unit) and not any(lane.busy for lane in self.lanes.values())

@@ -121,7 +121,7 @@ def client_area(desk: Parts, pipeline: Pipeline, webchat: WebChat, ids: Ids, log
     """It gives out files by the live chat's links."""
     settings = desk.settings
     limits = settings.chat.limits
-    lane = pipeline.delivery.hints.get("email")
+    lane = pipeline.lanes.get("email")
     return Portal(
         PortalSettings(
             public_url=settings.http.public_url,
@@ -138,7 +138,7 @@ def client_area(desk: Parts, pipeline: Pipeline, webchat: WebChat, ids: Ids, log
             log,
             mail_account=settings.email.address,
             trial=settings.tried_out,
-            ring=lane.ring if lane is not None else lambda: None,
+            ring=lane.hint.ring if lane is not None else lambda: None,
         ),
         accept=pipeline.intake.accept,
         blobs=desk.files,

@@ -94,7 +94,7 @@ class Desk:
             self.log,
             mail_account="desk" if mail else "",
             trial=trial,
-            ring=self.pipeline.delivery.hints["email"].ring,
+            ring=self.pipeline.lanes["email"].hint.ring,
         )
         self.blobs = Blobs(folder / "blobs")
         self.links: list[Attachment] = []

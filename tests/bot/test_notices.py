@@ -112,7 +112,7 @@ async def story(mortal: Mortal, database: Database, knowledge: Knowledge, platfo
     async def deliver_and_decide() -> None:
         clock.advance(PAUSE_LIMIT_MS)
         async with rig(database, platform, clock=clock, decide=decide, start=False, knowledge=knowledge) as here:
-            lane = here.pipeline.delivery.lanes["test"]
+            lane = here.pipeline.lanes["test"]
             lane.drain()
             await lane.run()
             await here.decide_all()
