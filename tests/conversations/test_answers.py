@@ -229,6 +229,14 @@ def test_arrays_of_another_version_are_refused(spoil: Any) -> None:
         Answers.load(spoilt)
 
 
+def test_a_matcher_that_heard_much_says_the_same_as_a_new_one() -> None:
+    heard, asked = learn(PHRASES), [f"{text} {n}" for n in range(150) for text in ("Are you open?", "¿tarda el envío?", "shoes", "kraken", "!")]
+    seasoned = [(heard.match(text), heard.language(text)) for text in asked]
+    again = [(heard.match(text), heard.language(text)) for text in asked]
+    anew = learn(PHRASES)
+    assert again == seasoned == [(anew.match(text), anew.language(text)) for text in reversed(asked)][::-1]
+
+
 def test_the_order_of_the_topics_and_the_run_do_not_matter() -> None:
     backwards = learn([phrase for topic in reversed(SHOP) for phrase in PHRASES if phrase.topic == topic])
     for name, array in ANSWERS.dump().items():
