@@ -71,3 +71,7 @@ class Heard(Protocol):
         Raises adapters.base.NotStored when the database is away.
         """
         ...
+
+    async def place(self, among: Sequence[Address], key: str) -> Address | None:
+        """At which of these addresses the event `key` came; None when at none of them, or none are given. Raises NotStored."""
+        ...

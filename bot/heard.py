@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from adapters.base import NotStored
 from bot.clock import Clock
 from conversations.model import Address
-from storage import transcript
+from storage import mirror, transcript
 from storage.engines import Database, Unavailable
 
 WINDOW_MS = 30 * 86_400_000
@@ -28,3 +28,12 @@ class HeardLately:
         except Unavailable:
             raise NotStored from None
         return [(Address.parse(address), key) for address, key in found]
+
+    async def place(self, among: Sequence[Address], key: str) -> Address | None:
+        if not among:
+            return None
+        try:
+            found = await self._database.read(lambda connection: mirror.place(connection, [str(address) for address in among], key))
+        except Unavailable:
+            raise NotStored from None
+        return None if found is None else Address.parse(found)

@@ -38,6 +38,12 @@ def find(conn: Connection, place: tuple[int, int], key: str) -> Found:
     return Found(Written(row.id, row.payload, entries), tuple(Ticket(**row._mapping) for row in conn.execute(st.tickets_in, at)))
 
 
+def place(conn: Connection, addresses: Sequence[str], key: str) -> str | None:
+    """At which of these addresses a customer's event `key` came, decided or not."""
+    found: str | None = conn.scalar(mirror_statements.of(conn).place, {**rows((address,) for address in addresses), "at_key": key})
+    return found
+
+
 def follow(conn: Connection, turns: Sequence[Turn]) -> None:
     """Part of a commit: write what stands in tickets and requests from now on."""
     st = mirror_statements.of(conn)

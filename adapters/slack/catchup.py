@@ -14,7 +14,7 @@ import structlog
 
 from adapters.base import NotStored
 from adapters.ports import Heard
-from adapters.slack.decode import NAME
+from adapters.slack.decode import NAME, names
 from adapters.slack.deliver import key_of
 from adapters.slack.settings import ACCOUNT
 from adapters.slack.web import Failure, Web
@@ -144,7 +144,7 @@ def edit(body: dict[str, Any]) -> dict[str, Any] | None:
 def event(message: dict[str, Any], address: Address, bot: str) -> dict[str, Any] | None:
     """The event that this message was when it was posted; None for what the desk would not have been told of."""
     direct = address.chat.startswith("D")
-    if not direct and (not bot or f"<@{bot}>" not in str(message.get("text"))):
+    if not direct and not names(message, {bot} - {""}):
         return None
     kind = "message" if direct else "app_mention"
     told = {**message, "type": kind, "channel": address.chat, "channel_type": "im" if direct else "channel"}

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
@@ -30,6 +31,7 @@ from conversations.events import (
     Started,
 )
 from conversations.model import Address, Attachment
+from conversations.secrets import mask
 
 NAME: Final = "slack"
 CHOICE, PICK, SHEET, COMMAND, FORM = "choice", "pick", "sheet", "command", "sheet"
@@ -168,6 +170,11 @@ def bots_of(raw: Any) -> frozenset[str]:
     return frozenset(user for each in (given if isinstance(given, list) else ()) if (user := matching(_ID, each, "user_id")))
 
 
+def names(message: Any, bots: Collection[str]) -> bool:
+    """Whether the message mentions us: in a channel, only such are for the desk."""
+    return any(f"<@{bot}{end}" in words(message, "text") for bot in bots for end in ">|")
+
+
 # --- decode ---
 
 
@@ -207,26 +214,37 @@ def _said(raw: Any) -> Inbound | None:
 
 
 def _amended(raw: Any) -> Inbound | None:
-    """A person changed or deleted what they said in our direct chat. Slack also reports, in the same way, that it drew a preview, and what
-    we change ourselves.
+    """A person changed or deleted what they said to us. Slack also reports, in the same way, that it drew a preview, and what we change
+    ourselves; of channels, what goes on between others. There a message is ours only while it names us: before the change and after it.
     """
     event = event_of(raw)
     chat, when = matching(_ID, event, "channel"), matching(_TS, event, "ts")
     before, after = at(event, "previous_message"), at(event, "message")
-    ts = matching(_TS, before, "ts") or matching(_TS, after, "ts")
-    user = user_of(raw)
+    gone = words(event, "subtype") == DELETED or words(after, "subtype") == TOMBSTONE
     written = before if isinstance(before, dict) else after
-    if not chat.startswith("D") or not (when and ts and user) or words(written, "bot_id") or user in bots_of(raw):
+    ts, user = matching(_TS, before, "ts") or matching(_TS, after, "ts"), user_of(raw)
+    if not (chat and when and ts and user) or words(written, "bot_id") or user in bots_of(raw):
         return None
-    if words(event, "subtype") == DELETED or words(after, "subtype") == TOMBSTONE:
-        return inbound(chat, "", f"d:{ts}", MessageDeleted(of=f"m:{ts}"))
+    direct = chat.startswith("D")
+    if not direct and not (names(written, bots_of(raw)) and (gone or names(after, bots_of(raw)))):
+        return None
+    thread = "" if direct else matching(_TS, written, "thread_ts") or ts
+    if gone:
+        return inbound(chat, thread, f"d:{ts}", MessageDeleted(of=f"m:{ts}"))
     if not isinstance(after, dict) or words(after, "subtype") not in SUBTYPES:
         return None
     text = text_of(after, bots_of(raw))
     # Without what it was before, only Slack's own mark tells a change of words from a preview.
     same = text == text_of(before, bots_of(raw)) if isinstance(before, dict) else at(after, "edited") is None
-    made = _ms(matching(_TS, after, "edited", "ts") or when)
-    return None if same else inbound(chat, "", f"e:{ts}:{when}", MessageEdited(of=f"m:{ts}", text=text, made=made))
+    made = matching(_TS, after, "edited", "ts") or when
+    return None if same else inbound(chat, thread, f"e:{ts}:{made}:{_mark(text)}", MessageEdited(of=f"m:{ts}", text=text, made=_ms(made)))
+
+
+def _mark(text: str) -> str:
+    """Keeps two changes of one second apart: Slack tells their time in whole seconds. It is the same whether a change is told or read in
+    the history, and too short to be of use to whoever would guess what was hidden or deleted.
+    """
+    return f"{crc32(mask(text).text.encode()) & 0xFFFF:04x}"
 
 
 def _ms(ts: str) -> int:

@@ -65,6 +65,13 @@ class MirrorContract(StoreSteps):
         stranger = claim._replace(shard=other.shard, conversation=other.conversation)
         assert await self.looked_up(database, "m1", stranger) == (None, ())
 
+    async def test_at_which_address_an_event_came(self, database: Database) -> None:
+        await self.written(database)
+        await self.accept(database, event("m1", "memory:desk:eve"), event("m2", "memory:desk:eve"))
+        asked = (("m1", [ADDRESS]), ("m2", [ADDRESS, "memory:desk:eve"]), ("m2", [ADDRESS]), ("e1", [ADDRESS]), ("m1", ["memory:desk:no"]))
+        found = [await database.read(lambda conn: mirror.place(conn, among, key)) for key, among in asked]  # noqa: B023
+        assert found == [ADDRESS, "memory:desk:eve", None, ADDRESS, None]
+
     async def test_words_are_changed_wherever_they_went_and_nothing_else_is(self, database: Database) -> None:
         claim = await self.written(database)
         before, _ = await self.stands(database)

@@ -38,14 +38,15 @@ async def run(url: str, folder: Path, settings: DiscordSettings) -> None:
     database = open_database(url)
     await database.write(turns.take_over)
     files = Files(Blobs(folder / "blobs"))
-    heard, listening = HeardLately(database, clock), asyncio.Event()
+    listening = asyncio.Event()
 
-    async def asked(platform: str, account: str) -> Sequence[tuple[Address, str]]:
-        # Asked for whenever a session begins.
-        listening.set()
-        return await heard(platform, account)
+    class Asked(HeardLately):
+        async def __call__(self, platform: str, account: str) -> Sequence[tuple[Address, str]]:
+            # Asked for whenever a session begins.
+            listening.set()
+            return await super().__call__(platform, account)
 
-    adapter = Discord(settings, blobs=files, said=SaidBefore(database), heard=asked)
+    adapter = Discord(settings, blobs=files, said=SaidBefore(database), heard=Asked(database, clock))
     supervisor = Supervisor(clock, metrics, log)
     pipeline = Pipeline(database, [adapter], echo, lambda: cast(Knowledge, None), clock, Ids(clock), metrics, log)
     stop = asyncio.Event()

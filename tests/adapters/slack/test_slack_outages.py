@@ -110,7 +110,7 @@ async def test_what_was_said_during_an_outage_comes_first_and_in_its_order(
 ) -> None:
     read = missed(server, "D0ANA", "U0ANA", "leído")
     root = missed(server, "C0HELP", "U0ANA", f"<@{BOT_USER}> hola")
-    memories.heard = [(desk.ANA, f"m:{read}"), (Address("slack", "desk", "C0HELP", root), f"m:{root}")]
+    memories.heard.late = {desk.ANA: f"m:{read}", Address("slack", "desk", "C0HELP", root): f"m:{root}"}
     for n in range(150):
         missed(server, "D0ANA", "U0ANA", f"perdido {n}")
     missed(server, "D0ANA", BOT_USER, "yo", bot_id=BOT_ID)
@@ -133,7 +133,7 @@ async def test_what_was_said_during_an_outage_comes_first_and_in_its_order(
 async def test_a_history_that_cannot_be_read_holds_nothing_up(
     server: SlackServer, adapter: Slack, people: People, memories: desk.Memories
 ) -> None:
-    memories.heard = [(Address("slack", "desk", "D0GONE"), "m:1719000000.000100"), (desk.ANA, "m:nonsense")]
+    memories.heard.late = {Address("slack", "desk", "D0GONE"): "m:1719000000.000100", desk.ANA: "m:nonsense"}
     async with running(server, adapter) as intake:
         await (await people.dm("U0ANA", "hola")).answer
         assert len(intake.calls) == 1
@@ -211,7 +211,7 @@ async def test_a_change_made_while_the_desk_was_down_is_read_back_with_its_messa
     lost = await people.edit("U0ANA", "D0ANA", first.key, "mi ip es 1.2.3.5")
     server.forget()
     assert not lost.answer.done()
-    memories.heard = [(desk.ANA, f"m:{first.key}")]
+    memories.heard.late = {desk.ANA: f"m:{first.key}"}
     adapter.catch_up.pace = 0.0
     async with running(server, adapter, intake):
         await until(lambda: any(isinstance(inbound.event, MessageEdited) for inbound in intake.calls))
