@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, literal_column, select, update
+from sqlalchemy import BigInteger, Connection, Text, bindparam, func, literal_column, select, update
 from sqlalchemy.engine import Dialect
 
 from storage.schema import address, inbox, request, ticket, ticket_entry
@@ -33,6 +33,18 @@ class MirrorStatements(Builder):
             .join(inbox, heard)
             .where(self._listed(address.c.address), theirs, inbox.c.key == key)
             .limit(literal_column("1"))
+        )
+        self.said = (
+            select(inbox.c.key, inbox.c.payload)
+            .join(address, heard)
+            .where(
+                address.c.address == bindparam("at_address", type_=Text),
+                theirs,
+                inbox.c.key >= key,
+                func.substr(inbox.c.key, 1, 1) == literal_column("'m'"),
+            )
+            .order_by(inbox.c.key.desc())
+            .limit(bindparam("limit", type_=BigInteger))
         )
         self.entries_with = (
             select(ticket_entry.c.ticket)

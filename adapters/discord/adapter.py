@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from adapters.base import Accept, Later, NotStored, Outbound, Payload, Receipt, Refused, Unreachable
 from adapters.discord import decode as received
 from adapters.discord import encode as drawn
-from adapters.discord import wire
+from adapters.discord import missed, wire
 from adapters.discord.answers import Answers
 from adapters.discord.commands import sync
 from adapters.discord.encode import NO_MENTIONS, Call
 from adapters.discord.files import Files, Taken
 from adapters.discord.link import Link, nonce_of
 from adapters.discord.markup import parts_of
-from adapters.discord.missed import AT_ONCE, missed
 from adapters.discord.recent import Recent
 from adapters.discord.settings import DiscordSettings
 from adapters.discord.wire import Changed, Content, Interaction, Removed, Said
@@ -300,17 +299,38 @@ class Discord:
         for address, newest in reversed(heard):
             if address.thread and self._last.get(address) is None:
                 self._last.put(address, str(int(newest[1:])))
-        free = asyncio.Semaphore(AT_ONCE)
+        free = asyncio.Semaphore(missed.AT_ONCE)
         for address, newest in heard:
             if not address.thread:
                 self._missed[address.chat] = self._begin(self._read_on(address, newest, free))
 
     async def _read_on(self, address: Address, newest: str, free: asyncio.Semaphore) -> None:
-        async for line in missed(self._link, address, newest, free):
+        """First what became of that which is stored: as soon as something newer is, the next look would reach back less far, should we die
+        in between.
+        """
+        after = missed.since(newest)
+        # Before the history, or what comes meanwhile would seem to be missing there.
+        stored = await self._stored(address, received.message_key(str(after)))
+        history = await missed.read(self._link, address, after, free)
+        for raw in history.amended(stored):
+            content = wire.read(raw)
+            if isinstance(content, Changed | Removed) and received.mirrored(content, self.account):
+                await self._taken(raw, content)
+        for line in history.lines:
             raw = {"t": "MESSAGE_CREATE", "d": line}
             content = wire.read(raw)
-            if isinstance(content, Said) and received.concerns(content, self.account) and received.message_key(content.id) != newest:
+            if not isinstance(content, Said) or not received.concerns(content, self.account):
+                continue
+            key = received.message_key(content.id)
+            if key != newest and key not in stored:
                 await self._taken(raw, content)
+
+    async def _stored(self, address: Address, since: str) -> Mapping[str, int]:
+        while True:
+            try:
+                return await self._heard.messages(address, since)
+            except NotStored as error:
+                await asyncio.sleep(error.after)
 
     async def _sync(self) -> None:
         """The commands' list. Without it everything else works, so nothing stops for it."""

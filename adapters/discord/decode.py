@@ -53,7 +53,7 @@ def event_of(raw: Any, me: str) -> Inbound | None:
     elif isinstance(content, Changed | Removed):
         event = _amendment(content, me)
         address = place_of(content, me, whose=dispatch.whose or "")
-        key = "d" + content.id.zfill(20) if isinstance(content, Removed) else f"e{content.id.zfill(20)}.{_ms(content.edited_timestamp)}"
+        key = "d" + content.id.zfill(20) if isinstance(content, Removed) else f"e{content.id.zfill(20)}.{ms(content.edited_timestamp)}"
     else:
         event = _interaction(content, dispatch.kept)
         address = place_of(content, me, dispatch.dm or "")
@@ -88,7 +88,7 @@ def mirrored(content: Changed | Removed, me: str) -> bool:
     """
     if isinstance(content, Removed):
         return True
-    if not _from_person(content, me) or _ms(content.edited_timestamp) == 0:
+    if not _from_person(content, me) or ms(content.edited_timestamp) == 0:
         return False
     return content.guild_id is None or (_named(content, me) and bool(content.content))
 
@@ -113,7 +113,8 @@ def _message(said: Said, me: str, kept: Mapping[str, Attachment]) -> Event | Non
     text = _text(said, me)
     files = tuple(kept[file.id] for file in said.attachments if file.id in kept)
     if text or files:
-        return MessageReceived(text=text, files=files)
+        # Of one that is read in the history: its words may not be the first.
+        return MessageReceived(text=text, files=files, edited=ms(said.edited_timestamp or ""))
     # Called by name and nothing else. A file that was not taken has been spoken of already.
     return CommandGiven(name="start") if said.guild_id is not None and not said.attachments else None
 
@@ -124,7 +125,7 @@ def _amendment(content: Changed | Removed, me: str) -> Event | None:
     of = message_key(content.id)
     if isinstance(content, Removed):
         return MessageDeleted(of=of)
-    return MessageEdited(of=of, text=_text(content, me), made=_ms(content.edited_timestamp))
+    return MessageEdited(of=of, text=_text(content, me), made=ms(content.edited_timestamp))
 
 
 def _text(content: Said | Changed, me: str) -> str:
@@ -133,7 +134,7 @@ def _text(content: Said | Changed, me: str) -> str:
     return sendable(text).strip()
 
 
-def _ms(timestamp: str) -> int:
+def ms(timestamp: str) -> int:
     """An ISO 8601 time in epoch ms; 0 for anything else."""
     try:
         at = datetime.fromisoformat(timestamp)

@@ -46,6 +46,7 @@ class Said(Struct, frozen=True):
     channel_id: Id
     author: User
     content: str = ""
+    edited_timestamp: str | None = None
     type: int = 0
     guild_id: Id | None = None
     webhook_id: Id | None = None

@@ -156,6 +156,11 @@ def submission_of(raw: Any) -> Any:
     return at(payload, "view") if at(payload, "type") == "view_submission" and at(payload, "view", "callback_id") == FORM else None
 
 
+def amends(raw: Any) -> bool:
+    """Whether it is about an earlier message."""
+    return words(event_of(raw), "subtype") in (CHANGED, DELETED)
+
+
 def files_of(raw: Any) -> list[dict[str, Any]]:
     """The files that came with a message or a form, as Slack describes them."""
     lists: list[Any] = [at(event_of(raw), "files")]
@@ -181,7 +186,7 @@ def names(message: Any, bots: Collection[str]) -> bool:
 def decode(raw: Any) -> Inbound | None:
     match at(raw, "type"):
         case "events_api":
-            return _amended(raw) if words(event_of(raw), "subtype") in (CHANGED, DELETED) else _said(raw)
+            return _amended(raw) if amends(raw) else _said(raw)
         case "interactive":
             return _filled(raw) if submission_of(raw) is not None else _pressed(raw)
         case "slash_commands":
@@ -208,7 +213,9 @@ def _said(raw: Any) -> Inbound | None:
     if not text and not files and (direct or files_of(raw)):
         return None
     thread = "" if direct else matching(_TS, event, "thread_ts") or ts
-    heard = MessageReceived(text=text, locale=_locale(raw), files=files)
+    # Of one that is read in the history: its words may not be the first.
+    edited = ms(made) if (made := matching(_TS, event, "edited", "ts")) else 0
+    heard = MessageReceived(text=text, locale=_locale(raw), files=files, edited=edited)
     # A bare mention is a hello.
     return inbound(chat, thread, f"m:{ts}", heard if text or files else Started(locale=_locale(raw)))
 
@@ -237,7 +244,7 @@ def _amended(raw: Any) -> Inbound | None:
     # Without what it was before, only Slack's own mark tells a change of words from a preview.
     same = text == text_of(before, bots_of(raw)) if isinstance(before, dict) else at(after, "edited") is None
     made = matching(_TS, after, "edited", "ts") or when
-    return None if same else inbound(chat, thread, f"e:{ts}:{made}:{_mark(text)}", MessageEdited(of=f"m:{ts}", text=text, made=_ms(made)))
+    return None if same else inbound(chat, thread, f"e:{ts}:{made}:{_mark(text)}", MessageEdited(of=f"m:{ts}", text=text, made=ms(made)))
 
 
 def _mark(text: str) -> str:
@@ -247,7 +254,8 @@ def _mark(text: str) -> str:
     return f"{crc32(mask(text).text.encode()) & 0xFFFF:04x}"
 
 
-def _ms(ts: str) -> int:
+def ms(ts: str) -> int:
+    """The instant of one of Slack's timestamps (epoch ms)."""
     return int(float(ts) * 1000) % 2**53
 
 

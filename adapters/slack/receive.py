@@ -194,6 +194,8 @@ class Receiver:
     # --- what has to be looked up ---
 
     async def _looked_up(self, raw: dict[str, Any], user: str) -> dict[str, Any]:
+        if decoding.amends(raw):
+            return raw
         locale = await self._locale(user)
         found = {**(at(raw, "found") or {}), "locale": locale}
         kept: dict[str, Any] = {}

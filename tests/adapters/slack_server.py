@@ -157,7 +157,7 @@ class SlackServer:
         try:
             return {"ok": True, **call(arguments)}
         except rules.Wrong as wrong:
-            if wrong.code not in ("channel_not_found", "expired_trigger_id", "exchanged_trigger_id", "message_not_found", "not_in_channel"):
+            if wrong.code not in rules.TO_BE_EXPECTED:
                 self.problems.append(f"{method}: {wrong}")
             return {"ok": False, "error": wrong.code}
 
@@ -204,8 +204,10 @@ class SlackServer:
 
     def _conversations_replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._writable(arguments.get("channel"))
-        root = arguments["ts"]
-        return page([post for post in self.messages[arguments["channel"]] if root in (post["ts"], post.get("thread_ts"))], arguments)
+        # Asked for a reply, Slack gives that reply alone.
+        root, posts = arguments["ts"], self.messages[arguments["channel"]]
+        rules.need(any(post["ts"] == root for post in posts), "no such message", "thread_not_found")
+        return page([post for post in posts if root in (post["ts"], post.get("thread_ts"))], arguments)
 
     def _views_open(self, arguments: dict[str, Any]) -> dict[str, Any]:
         expires, used = self._triggers.get(arguments.get("trigger_id", ""), (0.0, False))
