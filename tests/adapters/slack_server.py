@@ -61,8 +61,7 @@ class SlackServer:
         self.faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self.chance: Callable[[str], Fault | None] = lambda method: None
         self.acknowledged: list[str] = []
-        self.connections = 0
-        self.trigger_s = DEADLINE_S
+        self.connections, self.trigger_s = 0, DEADLINE_S
         self._triggers: dict[str, tuple[float, bool]] = {}
         self._pending: dict[str, Envelope] = {}
         self._sockets: list[web.WebSocketResponse] = []
@@ -204,8 +203,7 @@ class SlackServer:
 
     def _conversations_replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._writable(arguments.get("channel"))
-        # Asked for a reply, Slack gives that reply alone.
-        root, posts = arguments["ts"], self.messages[arguments["channel"]]
+        root, posts = arguments["ts"], self.messages[arguments["channel"]]  # of a reply: that alone
         rules.need(any(post["ts"] == root for post in posts), "no such message", "thread_not_found")
         return page([post for post in posts if root in (post["ts"], post.get("thread_ts"))], arguments)
 
