@@ -13,13 +13,14 @@ from tests.adapters.telegram_wire import Json, Refusal
 from tests.crash.edits import Edits
 from tests.crash.memory_run import compare
 from tests.crash.report import Found
-from tests.crash.victim import START_SECONDS, Victim
+from tests.crash.victim import Victim
 from tests.pictures import png
 
 CHATS = 20
 AHEAD = 4
 LOOK_SECONDS = 0.02
 SETTLE_SECONDS = 90.0
+LIFE_SECONDS = 20.0
 
 
 class Mood:
@@ -112,7 +113,7 @@ async def live_and_die(victim: Victim, server: TelegramServer, chance: random.Ra
     The first call is made while starting, so some never get as far as work.
     """
     process = await victim.start()
-    enough, latest = len(server.calls) + chance.randint(1, 90), time.monotonic() + START_SECONDS
+    enough, latest = len(server.calls) + chance.randint(1, 90), time.monotonic() + LIFE_SECONDS
     ended = asyncio.ensure_future(process.wait())
     while len(server.calls) < enough and time.monotonic() < latest and not ended.done():
         await asyncio.wait((ended,), timeout=0.001)
