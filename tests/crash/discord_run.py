@@ -76,7 +76,7 @@ class People:
 
     def _change(self, said: dict[str, Any]) -> None:
         """Somebody mends what they wrote, be it stored by now or not."""
-        if text := self.edits.change("m" + said["id"].zfill(20), said["content"]):
+        if text := self.edits.change("m" + said["id"].zfill(20), said["content"], len(self._written)):
             self._server.edit(said["channel_id"], said["id"], text)
 
     async def watch(self, end: asyncio.Event) -> None:

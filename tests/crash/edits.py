@@ -28,10 +28,10 @@ class Edits:
     def made(self) -> int:
         return self._made.total()
 
-    def change(self, key: str, said: str) -> str | None:
-        """The new words of a message that said this first; None when it was changed just now."""
+    def change(self, key: str, said: str, of: int) -> str | None:
+        """The new words of a message that said this first; None when it was changed just now, or enough of the `of` messages were."""
         now = time.monotonic()
-        if now - self._last.get(key, -APART_S) < APART_S:
+        if now - self._last.get(key, -APART_S) < APART_S or self.made * 2 > of:
             return None
         self._last[key] = now
         self._made[key] += 1

@@ -80,7 +80,7 @@ class Customers:
 
     async def _change(self, chat: str, ts: str, said: str) -> None:
         """Somebody mends what they wrote, be it stored by now or not."""
-        if text := self.edits.change(f"m:{ts}", said):
+        if text := self.edits.change(f"m:{ts}", said, len(self._written)):
             await self._people.edit(self.user(chat), self._server.im(self.user(chat)), ts, text)
 
     async def _again(self) -> None:

@@ -76,7 +76,8 @@ class Crowd:
 
     def _change(self, said: Json) -> None:
         """Somebody mends what they wrote, be it fetched by now or not."""
-        if text := self.edits.change(f"m{said['message']['message_id']}", said["message"]["text"]):
+        message = said["message"]
+        if text := self.edits.change(f"m{message['message_id']}", message["text"], len(self._written)):
             self._server.edit(said, text)
 
     def _say(self, chat: int, text: str) -> None:
