@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -69,5 +69,15 @@ class Heard(Protocol):
         """Each address with the greatest of its events' keys that begin with `m` (for message), the newest first.
 
         Raises adapters.base.NotStored when the database is away.
+        """
+        ...
+
+    async def place(self, among: Sequence[Address], key: str) -> Address | None:
+        """At which of these addresses the event `key` came; None when at none of them, or none are given. Raises NotStored."""
+        ...
+
+    async def messages(self, address: Address, since: str) -> Mapping[str, int]:
+        """The customer's messages there that are stored and not deleted, from the key `since` on, the newest thousand at most: when each
+        was last changed (by the platform's clock, epoch ms; 0: never). Raises NotStored.
         """
         ...

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.content import Content, ContentInvalid, snapshot
 from bot.content_check import read
-from bot.preview_platforms import PLATFORMS, Draw, Drawn, Platform, draw
+from bot.preview_platforms import PLATFORMS, Draw, Drawn, Platform, draw, windows
 from bot.preview_play import Sure
 from bot.preview_scenes import CHAPTERS, Chapter, Scene, chapters
 from conversations.flows.menu import LANGUAGE_NAMES
@@ -77,8 +77,12 @@ def _on(scene: Scene, drawings: list[tuple[Platform, Draw]]) -> Iterator[tuple[P
     """The platforms that this is seen on, with what is seen there."""
     for platform, drawing in drawings:
         messages = scene.mail if platform.mail else (platform.native and scene.native) or scene.chat
-        if drawn := [part for message in messages for part in draw(platform, drawing, message)]:
-            yield platform, drawn
+        drawn = [draw(platform, drawing, message) for message in messages]
+        # One window for all questions of a page: it stands under the first that has its button.
+        opens = next((n for n, message in enumerate(messages) if message.sheet is not None), len(drawn))
+        drawn.insert(opens + 1, windows(platform, scene.native))
+        if parts := [part for each in drawn for part in each]:
+            yield platform, parts
 
 
 def _write(out: Path, text: str) -> None:

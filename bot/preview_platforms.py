@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from email import message_from_bytes, policy
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple
@@ -16,18 +16,18 @@ import msgspec
 
 from adapters.base import Outbound, Payload
 from adapters.ports import FileRefused, Kept
-from bot import preview_marks
+from bot import preview_marks, preview_windows
 from bot.preview_samples import EMAIL, NOW
 from conversations.knowledge import Desk
-from conversations.model import Address, Attachment, Message
+from conversations.model import Address, Attachment, Message, Sheet
 
 COLUMNS = 40
 """Of the terminal: what a telephone shows of the page as well."""
 
 Drawn = dict[str, Any]
 """One message (or a part of one) for a look of the template: `chat` the live chat's own JSON, in which `words` are the widget's;
-`text` a `text` as it is; `talk` its `pieces`, each with its looks, and under it `buttons` as rows of labels where there are any; `mail` a
-`subject` and a `text`.
+`text` a `text` as it is; `talk` its `pieces`, each with its looks, and under it `buttons` as rows of labels where there are any, or the
+`window` that such a button opens (bot.preview_windows); `mail` a `subject` and a `text`.
 """
 
 Draw = Callable[[Outbound], list[Drawn]]
@@ -35,7 +35,7 @@ Draw = Callable[[Outbound], list[Drawn]]
 
 class Platform(NamedTuple):
     """`look`: which part of the template draws it. `native`: it is given forms a page at a time. `mail`: it carries what is mailed,
-    not what is said in a chat.
+    not what is said in a chat. `window` draws what the button of a form opens there, beside the message.
     """
 
     id: str
@@ -44,10 +44,16 @@ class Platform(NamedTuple):
     open: Callable[[Desk], Draw]
     native: bool = False
     mail: bool = False
+    window: Callable[[Message, Sheet], Drawn] | None = None
 
 
 def draw(platform: Platform, drawing: Draw, message: Message) -> list[Drawn]:
     return drawing(Outbound(Address(platform.id, "preview", EMAIL), message, "preview", NOW))
+
+
+def windows(platform: Platform, messages: Sequence[Message]) -> list[Drawn]:
+    """What the button of a form opens that is among these."""
+    return [platform.window(message, message.sheet) for message in messages if message.sheet is not None] if platform.window else []
 
 
 class _Entry(NamedTuple):
@@ -133,6 +139,18 @@ def _slack(desk: Desk) -> Draw:
     return _each(encode, shown)
 
 
+def _slack_window(message: Message, sheet: Sheet) -> Drawn:
+    from adapters.slack.encode import view
+
+    return {"window": preview_windows.of_slack(view(message, sheet, "preview", Address("slack", "desk", "D0")), message.locale)}
+
+
+def _discord_window(message: Message, sheet: Sheet) -> Drawn:
+    from adapters.discord.encode import modal_of
+
+    return {"window": preview_windows.of_discord(modal_of(sheet, message.locale), message.locale)}
+
+
 def _discord(desk: Desk) -> Draw:
     from adapters.discord.encode import calls
 
@@ -182,7 +200,7 @@ PLATFORMS = (
     Platform("web", "Live chat", "chat", _webchat, native=True),
     Platform("terminal", "Terminal", "text", _terminal),
     Platform("telegram", "Telegram", "talk", _telegram),
-    Platform("slack", "Slack", "talk", _slack),
-    Platform("discord", "Discord", "talk", _discord),
+    Platform("slack", "Slack", "talk", _slack, window=_slack_window),
+    Platform("discord", "Discord", "talk", _discord, window=_discord_window),
     Platform("email", "E-mail", "mail", _email, mail=True),
 )

@@ -38,6 +38,18 @@ def find(conn: Connection, place: tuple[int, int], key: str) -> Found:
     return Found(Written(row.id, row.payload, entries), tuple(Ticket(**row._mapping) for row in conn.execute(st.tickets_in, at)))
 
 
+def place(conn: Connection, addresses: Sequence[str], key: str) -> str | None:
+    """At which of these addresses a customer's event `key` came, decided or not."""
+    found: str | None = conn.scalar(mirror_statements.of(conn).place, {**rows((address,) for address in addresses), "at_key": key})
+    return found
+
+
+def said(conn: Connection, address: str, since: str, limit: int) -> list[tuple[str, str]]:
+    """What customers sent at this address under keys that begin with `m`, from `since` on: keys and payloads, the newest `limit`."""
+    asked = {"at_address": address, "at_key": since, "limit": limit}
+    return [(key, payload) for key, payload in conn.execute(mirror_statements.of(conn).said, asked).all()]
+
+
 def follow(conn: Connection, turns: Sequence[Turn]) -> None:
     """Part of a commit: write what stands in tickets and requests from now on."""
     st = mirror_statements.of(conn)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, literal_column, select, update
+from sqlalchemy import BigInteger, Connection, Text, bindparam, func, literal_column, select, update
 from sqlalchemy.engine import Dialect
 
-from storage.schema import inbox, request, ticket, ticket_entry
+from storage.schema import address, inbox, request, ticket, ticket_entry
 from storage.statements import Builder
 
 _SHARD = bindparam("at_shard", type_=BigInteger)
@@ -24,6 +24,27 @@ class MirrorStatements(Builder):
             inbox.c.key == bindparam("at_key", type_=Text),
             # One that no turn has seen has not gone anywhere yet.
             inbox.c.turn > literal_column("0"),
+        )
+        heard = (inbox.c.shard == address.c.shard) & (inbox.c.conversation == address.c.conversation)
+        theirs = inbox.c.author == literal_column("'customer'")
+        key = bindparam("at_key", type_=Text)
+        self.place = (
+            select(address.c.address)
+            .join(inbox, heard)
+            .where(self._listed(address.c.address), theirs, inbox.c.key == key)
+            .limit(literal_column("1"))
+        )
+        self.said = (
+            select(inbox.c.key, inbox.c.payload)
+            .join(address, heard)
+            .where(
+                address.c.address == bindparam("at_address", type_=Text),
+                theirs,
+                inbox.c.key >= key,
+                func.substr(inbox.c.key, 1, 1) == literal_column("'m'"),
+            )
+            .order_by(inbox.c.key.desc())
+            .limit(bindparam("limit", type_=BigInteger))
         )
         self.entries_with = (
             select(ticket_entry.c.ticket)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from adapters.base import Accept, Later, NotStored, Outbound, Payload, Receipt, Refused, Unreachable
 from adapters.discord import decode as received
 from adapters.discord import encode as drawn
+from adapters.discord import missed, wire
 from adapters.discord.answers import Answers
 from adapters.discord.commands import sync
-from adapters.discord.decode import Changed, Content, Interaction, Removed, Said
 from adapters.discord.encode import NO_MENTIONS, Call
 from adapters.discord.files import Files, Taken
 from adapters.discord.link import Link, nonce_of
 from adapters.discord.markup import parts_of
-from adapters.discord.missed import AT_ONCE, missed
 from adapters.discord.recent import Recent
 from adapters.discord.settings import DiscordSettings
+from adapters.discord.wire import Changed, Content, Interaction, Removed, Said
 from adapters.discord.words import word
 from adapters.ports import Blobs, Heard
 from adapters.ports import Said as Recall
@@ -128,14 +128,16 @@ class Discord:
 
     def _take(self, raw: dict[str, Any]) -> None:
         """One dispatch of the gateway, in the order of their coming."""
-        if self._tasks is None:
-            return
+        for each in wire.singly(raw) if self._tasks is not None else ():
+            self._take_one(each)
+
+    def _take_one(self, raw: dict[str, Any]) -> None:
         if raw["t"] == "READY":
             # A new session: what came after the end of the last one was sent to nobody.
             self._missed.clear()
             self._session = self._begin(self._catch_up())
             return
-        content = received.read(raw)
+        content = wire.read(raw)
         if content is None or (isinstance(content, Said) and not received.concerns(content, self.account)):
             return
         if isinstance(content, Changed | Removed) and not received.mirrored(content, self.account):
@@ -145,7 +147,11 @@ class Discord:
             self._begin(self._show(content))
             return
         strand = content.channel_id if content.guild_id is None else f"{content.channel_id} {_actor(content)}"
-        self._queue(strand, self._in_turn(strand, raw, content, self._newest.get(strand)))
+        earlier = [self._newest[strand]] if strand in self._newest else []
+        if isinstance(content, Removed) and content.guild_id is not None:
+            # Anybody's there: whose it was is found once all that was written is stored.
+            earlier = [task for name, task in self._newest.items() if name.startswith(strand)]
+        self._queue(strand, self._in_turn(strand, raw, content, earlier))
 
     def _queue(self, strand: str, work: Coroutine[Any, Any, None]) -> None:
         task = self._newest[strand] = self._begin(work)
@@ -160,19 +166,19 @@ class Discord:
         assert self._tasks is not None  # noqa: S101 - `_take` has looked
         return self._tasks.create_task(work)
 
-    async def _in_turn(self, strand: str, raw: dict[str, Any], content: Content, earlier: asyncio.Task[None] | None) -> None:
+    async def _in_turn(self, strand: str, raw: dict[str, Any], content: Content, earlier: list[asyncio.Task[None]]) -> None:
         """After what came before it in its conversation, and after what was missed of that."""
         if self._session is not None:
             await asyncio.wait((self._session,))
-        before = [task for task in (earlier, self._missed.get(strand)) if task is not None]
-        if before:
+        missed = self._missed.get(strand)
+        if before := [*earlier, *([missed] if missed else [])]:
             await asyncio.wait(before)
         await self._taken(raw, content)
 
     async def _taken(self, raw: dict[str, Any], content: Content) -> None:
         try:
             if isinstance(content, Changed | Removed):
-                if (inbound := self.decode(raw)) is not None:
+                if (inbound := await self._amendment(raw, content)) is not None:
                     await self._store(inbound)
             else:
                 await self._receive(raw, content)
@@ -203,6 +209,24 @@ class Discord:
         if address is not None and taken.refused:
             await self._tell(address, taken, content.id)
 
+    async def _amendment(self, raw: dict[str, Any], content: Changed | Removed) -> Inbound | None:
+        """In a server, only of a message that is stored: most of what is changed and deleted there was never said to the desk."""
+        if content.guild_id is not None:
+            spoken_to = [address for address in self._last if address.chat == content.channel_id]
+            among = spoken_to if isinstance(content, Removed) else [Address(self.name, self.account, content.channel_id, content.author.id)]
+            place = await self._place(among, received.message_key(content.id))
+            if place is None:
+                return None
+            raw["whose"] = place.thread
+        return self.decode(raw)
+
+    async def _place(self, among: Sequence[Address], key: str) -> Address | None:
+        while True:
+            try:
+                return await self._heard.place(among, key)
+            except NotStored as error:
+                await asyncio.sleep(error.after)
+
     async def _store(self, inbound: Inbound) -> None:
         assert self._accept is not None  # noqa: S101 - set before anything is received
         while True:
@@ -213,7 +237,7 @@ class Discord:
                 await asyncio.sleep(error.after)
 
     async def _with_files(self, raw: dict[str, Any], content: Said | Interaction) -> Taken:
-        files = received.files_of(content)
+        files = wire.files_of(content)
         if not files:
             return Taken({}, {})
         seconds = FILES_S if isinstance(content, Said) else FILES_OF_MODAL_S
@@ -275,17 +299,41 @@ class Discord:
                 break
             except NotStored as error:
                 await asyncio.sleep(error.after)
-        free = asyncio.Semaphore(AT_ONCE)
+        for address, newest in reversed(heard):
+            if address.thread and self._last.get(address) is None:
+                self._last.put(address, str(int(newest[1:])))
+        free = asyncio.Semaphore(missed.AT_ONCE)
         for address, newest in heard:
             if not address.thread:
                 self._missed[address.chat] = self._begin(self._read_on(address, newest, free))
 
     async def _read_on(self, address: Address, newest: str, free: asyncio.Semaphore) -> None:
-        async for line in missed(self._link, address, newest, free):
-            raw = {"t": "MESSAGE_CREATE", "d": line}
-            content = received.read(raw)
-            if isinstance(content, Said) and received.concerns(content, self.account) and received.message_key(content.id) != newest:
+        """First what became of that which is stored: as soon as something newer is, the next look would reach back less far, should we die
+        in between.
+        """
+        after = missed.since(newest)
+        # Before the history, or what comes meanwhile would seem to be missing there.
+        stored = await self._stored(address, received.message_key(str(after)))
+        history = await missed.read(self._link, address, after, free)
+        for raw in history.amended(stored):
+            content = wire.read(raw)
+            if isinstance(content, Changed | Removed) and received.mirrored(content, self.account):
                 await self._taken(raw, content)
+        for line in history.lines:
+            raw = {"t": "MESSAGE_CREATE", "d": line}
+            content = wire.read(raw)
+            if not isinstance(content, Said) or not received.concerns(content, self.account):
+                continue
+            key = received.message_key(content.id)
+            if key != newest and key not in stored:
+                await self._taken(raw, content)
+
+    async def _stored(self, address: Address, since: str) -> Mapping[str, int]:
+        while True:
+            try:
+                return await self._heard.messages(address, since)
+            except NotStored as error:
+                await asyncio.sleep(error.after)
 
     async def _sync(self) -> None:
         """The commands' list. Without it everything else works, so nothing stops for it."""

@@ -6,9 +6,9 @@ import asyncio
 from typing import Any, Final
 
 from adapters.base import Later, Refused, Unreachable
-from adapters.discord.decode import Interaction
 from adapters.discord.link import Link
 from adapters.discord.settings import ANSWER_S, TOKEN_S
+from adapters.discord.wire import Interaction
 from adapters.discord.words import word
 from conversations.model import Address
 

@@ -1,188 +1,39 @@
 """From a gateway payload to what happened. Pure; whatever is not as Discord sends it holds nothing for us.
 
 `raw` is a dispatch of the gateway (`t`, `d`), with what had to be asked for meanwhile beside it: `kept`, the files that came with it and
-were taken (by Discord's id of the attachment), and `dm`, the private channel of whoever gave a command in a server.
+were taken (by Discord's id of the attachment), `dm`, the private channel of whoever gave a command in a server, and `whose`, who wrote a
+message that was deleted in one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta, Struct
 
+from adapters.discord.wire import COMMAND, COMPONENT, FILL, MODAL, Changed, Content, Interaction, Removed, Said, content_of, frame_of
 from adapters.discord.words import CODE, COMMANDS, LINK_CODE, QUESTION
 from adapters.text import sendable
 from conversations.events import ChoicePressed, CommandGiven, Event, FormAnswered, Inbound, MessageDeleted, MessageEdited, MessageReceived
 from conversations.model import Address, Attachment
 
 PLATFORM: Final = "discord"
-FILL: Final = "fill:"
 PICK: Final = "pick:"
 FORM: Final = "form:"
 KEEP: Final = "~"
 """At the end of a field's custom_id: left empty, it stays as it is (what it holds could not be put into the modal)."""
 
-Id = Annotated[str, Meta(pattern=r"^[0-9]{1,20}\Z")]
-"""A snowflake: the time in ms since 2015 and a count, so ids of one kind grow."""
-
 _TYPED: Final = (0, 19)
 """Kinds of message that a person wrote: plain ones and replies."""
 
-_COMMAND, _COMPONENT, _MODAL = 2, 3, 5
 _KEY: Final = re.compile(r"[!-~]{1,40}")
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _FORM: Final = re.compile(r"form:([a-z][a-z0-9_]{0,39}):([0-9]{1,6}):([!-~]{0,60})")
 _CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What may lead somewhere, as behind a link on the other platforms."""
-
-_LOCALE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}")
-
-
-class User(Struct, frozen=True):
-    id: Id
-    bot: bool = False
-
-
-class File(Struct, frozen=True):
-    id: Id
-    url: str
-    filename: str = ""
-    size: int = 0
-
-
-class Reply(Struct, frozen=True):
-    author: User | None = None
-
-
-class Said(Struct, frozen=True):
-    """A message (MESSAGE_CREATE, or a line of a channel's history)."""
-
-    id: Id
-    channel_id: Id
-    author: User
-    content: str = ""
-    type: int = 0
-    guild_id: Id | None = None
-    webhook_id: Id | None = None
-    mentions: tuple[User, ...] = ()
-    attachments: tuple[File, ...] = ()
-    referenced_message: Reply | None = None
-
-
-class Changed(Struct, frozen=True):
-    """A message that was changed (MESSAGE_UPDATE). When only a preview of its links is drawn, it says no (new) time of a change."""
-
-    id: Id
-    channel_id: Id
-    author: User
-    content: str
-    edited_timestamp: str
-    type: int = 0
-    guild_id: Id | None = None
-    webhook_id: Id | None = None
-
-
-class Removed(Struct, frozen=True):
-    """A message that was deleted (MESSAGE_DELETE): nobody says whose it was."""
-
-    id: Id
-    channel_id: Id
-    guild_id: Id | None = None
-
-
-class Member(Struct, frozen=True):
-    user: User
-
-
-class Part(Struct, frozen=True):
-    """A component: as it stands under a message, or as it was filled in."""
-
-    type: int = 0
-    custom_id: str = ""
-    label: str = ""
-    value: Any = None
-    values: tuple[str, ...] = ()
-    options: tuple[Mapping[str, Any], ...] = ()
-    component: Part | None = None
-    components: tuple[Part, ...] = ()
-
-
-class Resolved(Struct, frozen=True):
-    attachments: dict[str, File] = {}
-
-
-class Given(Struct, frozen=True):
-    """An interaction's data: of a command, of a component, or of a modal."""
-
-    name: str = ""
-    options: tuple[Mapping[str, Any], ...] = ()
-    custom_id: str = ""
-    values: tuple[str, ...] = ()
-    components: tuple[Part, ...] = ()
-    resolved: Resolved | None = None
-
-
-class Under(Struct, frozen=True):
-    components: tuple[Part, ...] = ()
-
-
-class Interaction(Struct, frozen=True):
-    id: Id
-    type: int
-    token: str
-    application_id: Id
-    channel_id: Id
-    data: Given
-    guild_id: Id | None = None
-    user: User | None = None
-    member: Member | None = None
-    message: Under | None = None
-    locale: str = ""
-
-    @property
-    def actor(self) -> str:
-        """Whose it is: in a server it comes with the member, else with the user."""
-        user = self.user or (self.member.user if self.member else None)
-        return user.id if user else ""
-
-    @property
-    def hint(self) -> str:
-        return self.locale if _LOCALE.fullmatch(self.locale) else ""
-
-    @property
-    def is_command(self) -> bool:
-        return self.type == _COMMAND
-
-    @property
-    def owner(self) -> str:
-        """Whose question this component stands under; "" when it cannot be anybody else's."""
-        return self.data.custom_id.partition("@")[2] if self.type == _COMPONENT else ""
-
-    @property
-    def opens(self) -> str:
-        """The delivery key of the form whose button this is, or ""."""
-        id = self.data.custom_id.partition("@")[0]
-        return id.removeprefix(FILL) if self.type == _COMPONENT and id.startswith(FILL) else ""
-
-
-class _Dispatch(Struct, frozen=True):
-    t: Literal["MESSAGE_CREATE", "MESSAGE_UPDATE", "MESSAGE_DELETE", "INTERACTION_CREATE"]
-    d: dict[str, Any]
-    kept: dict[str, Attachment] = {}
-    dm: Id | None = None
-
-
-Content = Said | Changed | Removed | Interaction
-
-
-def read(raw: Any) -> Content | None:
-    """What the payload is, as far as it is Discord's; None for any other."""
-    dispatch = _told(raw)
-    return None if dispatch is None else _content(dispatch)
 
 
 def event_of(raw: Any, me: str) -> Inbound | None:
@@ -191,8 +42,8 @@ def event_of(raw: Any, me: str) -> Inbound | None:
     They begin with `m` for messages and `i` for interactions, and are of one length, so that the greatest is the newest; with `e` for
     changes and `d` for deletions, which tell nothing of how far a channel was read.
     """
-    dispatch = _told(raw)
-    content = None if dispatch is None else _content(dispatch)
+    dispatch = frame_of(raw)
+    content = None if dispatch is None else content_of(dispatch)
     if dispatch is None or content is None:
         return None
     if isinstance(content, Said):
@@ -201,8 +52,8 @@ def event_of(raw: Any, me: str) -> Inbound | None:
         key = message_key(content.id)
     elif isinstance(content, Changed | Removed):
         event = _amendment(content, me)
-        address = place_of(content, me)
-        key = "d" + content.id.zfill(20) if isinstance(content, Removed) else f"e{content.id.zfill(20)}.{_ms(content.edited_timestamp)}"
+        address = place_of(content, me, whose=dispatch.whose or "")
+        key = "d" + content.id.zfill(20) if isinstance(content, Removed) else f"e{content.id.zfill(20)}.{ms(content.edited_timestamp)}"
     else:
         event = _interaction(content, dispatch.kept)
         address = place_of(content, me, dispatch.dm or "")
@@ -210,16 +61,17 @@ def event_of(raw: Any, me: str) -> Inbound | None:
     return None if event is None or address is None else Inbound(address, key, event)
 
 
-def place_of(content: Content, me: str, dm: str = "") -> Address | None:
+def place_of(content: Content, me: str, dm: str = "", whose: str = "") -> Address | None:
     """Where it is answered. In a server each person has a conversation of their own: two may ask in one channel.
 
-    A command given in a server is answered in private (`dm`), where a ticket belongs. None when that is not known.
+    A command given in a server is answered in private (`dm`), where a ticket belongs. Of what is deleted there, nobody says whose it was
+    (`whose`). None when that is not known.
     """
     if content.guild_id is None:
         return Address(PLATFORM, me, content.channel_id)
-    if isinstance(content, Changed | Removed):
-        return None
-    if isinstance(content, Said):
+    if isinstance(content, Removed):
+        return Address(PLATFORM, me, content.channel_id, whose) if whose else None
+    if isinstance(content, Said | Changed):
         return Address(PLATFORM, me, content.channel_id, content.author.id)
     if content.is_command:
         return Address(PLATFORM, me, dm) if dm else None
@@ -230,66 +82,39 @@ def message_key(id: str) -> str:
     return "m" + id.zfill(20)
 
 
-def files_of(content: Said | Interaction) -> Sequence[File]:
-    """The files that came with it."""
-    if isinstance(content, Said):
-        return content.attachments
-    return tuple(content.data.resolved.attachments.values()) if content.data.resolved else ()
-
-
 def mirrored(content: Changed | Removed, me: str) -> bool:
-    """Whether it changes anything here: in private, and when it tells who it was, a person's. In a server a deletion names nobody, and the
-    text of a change comes only while it names the bot; so there nothing is followed.
+    """Whether it may change anything here: a person's message, when it tells who it was, and in a server one that names the bot (still). A
+    text that Discord holds back there is no empty one.
     """
-    if content.guild_id is not None:
-        return False
     if isinstance(content, Removed):
         return True
-    mine = content.author.bot or content.author.id == me or content.webhook_id is not None
-    return not mine and content.type in _TYPED and _ms(content.edited_timestamp) > 0
+    if not _from_person(content, me) or ms(content.edited_timestamp) == 0:
+        return False
+    return content.guild_id is None or (_named(content, me) and bool(content.content))
 
 
 def concerns(content: Said, me: str) -> bool:
     """Whether a message is for the desk: a person's, in private, or in a server when it names the bot or answers it."""
-    if content.author.bot or content.author.id == me or content.webhook_id is not None or content.type not in _TYPED:
-        return False
+    return _from_person(content, me) and (content.guild_id is None or _named(content, me))
+
+
+def _from_person(content: Said | Changed, me: str) -> bool:
+    return not (content.author.bot or content.author.id == me or content.webhook_id is not None) and content.type in _TYPED
+
+
+def _named(content: Said | Changed, me: str) -> bool:
     answered = content.referenced_message.author if content.referenced_message else None
-    named = any(user.id == me for user in content.mentions) or (answered is not None and answered.id == me)
-    return content.guild_id is None or named
-
-
-def _told(raw: Any) -> _Dispatch | None:
-    try:
-        return msgspec.convert(raw, _Dispatch)
-    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
-        return None
-
-
-_KINDS: Final[Mapping[str, type[Content]]] = {
-    "MESSAGE_CREATE": Said,
-    "MESSAGE_UPDATE": Changed,
-    "MESSAGE_DELETE": Removed,
-    "INTERACTION_CREATE": Interaction,
-}
-
-
-def _content(dispatch: _Dispatch) -> Content | None:
-    try:
-        return msgspec.convert(dispatch.d, _KINDS[dispatch.t])
-    except (msgspec.ValidationError, ValueError, OverflowError, RecursionError):
-        return None
+    return any(user.id == me for user in content.mentions) or (answered is not None and answered.id == me)
 
 
 def _message(said: Said, me: str, kept: Mapping[str, Attachment]) -> Event | None:
     if not concerns(said, me):
         return None
-    text = said.content
-    if said.guild_id is not None:
-        text = re.sub(rf"<@!?{re.escape(me)}>", " ", text)
-    text = sendable(text).strip()
+    text = _text(said, me)
     files = tuple(kept[file.id] for file in said.attachments if file.id in kept)
     if text or files:
-        return MessageReceived(text=text, files=files)
+        # Of one that is read in the history: its words may not be the first.
+        return MessageReceived(text=text, files=files, edited=ms(said.edited_timestamp or ""))
     # Called by name and nothing else. A file that was not taken has been spoken of already.
     return CommandGiven(name="start") if said.guild_id is not None and not said.attachments else None
 
@@ -300,10 +125,16 @@ def _amendment(content: Changed | Removed, me: str) -> Event | None:
     of = message_key(content.id)
     if isinstance(content, Removed):
         return MessageDeleted(of=of)
-    return MessageEdited(of=of, text=sendable(content.content).strip(), made=_ms(content.edited_timestamp))
+    return MessageEdited(of=of, text=_text(content, me), made=ms(content.edited_timestamp))
 
 
-def _ms(timestamp: str) -> int:
+def _text(content: Said | Changed, me: str) -> str:
+    """What was said; in a server, where it is said to the bot by name, without the name."""
+    text = content.content if content.guild_id is None else re.sub(rf"<@!?{re.escape(me)}>", " ", content.content)
+    return sendable(text).strip()
+
+
+def ms(timestamp: str) -> int:
     """An ISO 8601 time in epoch ms; 0 for anything else."""
     try:
         at = datetime.fromisoformat(timestamp)
@@ -313,11 +144,11 @@ def _ms(timestamp: str) -> int:
 
 
 def _interaction(given: Interaction, kept: Mapping[str, Attachment]) -> Event | None:
-    if given.type == _COMMAND:
+    if given.type == COMMAND:
         return _command(given)
-    if given.type == _COMPONENT:
+    if given.type == COMPONENT:
         return _press(given)
-    return _filled(given, kept) if given.type == _MODAL else None
+    return _filled(given, kept) if given.type == MODAL else None
 
 
 def _command(given: Interaction) -> Event | None:

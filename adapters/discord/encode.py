@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from adapters.base import Capabilities, Outbound, Payload, Rate
-from adapters.discord.decode import FILL, FORM, KEEP, PICK
+from adapters.discord.decode import FORM, KEEP, PICK
 from adapters.discord.markup import escaped, parts_of
 from adapters.discord.settings import (
     BUTTONS_IN_ROW,
@@ -23,6 +23,7 @@ from adapters.discord.settings import (
     ROWS,
     TITLE,
 )
+from adapters.discord.wire import FILL
 from adapters.discord.words import word
 from adapters.text import fit_choices, without_controls
 from conversations.model import Attachment, Choice, Input, Message, Sheet

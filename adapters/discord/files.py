@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 import aiohttp
 
 from adapters.base import NotStored
-from adapters.discord.decode import File
 from adapters.discord.link import Link
 from adapters.discord.settings import FILE_IN, FILES
+from adapters.discord.wire import File
 from adapters.discord.words import word
 from adapters.ports import Blobs, FileRefused
 from adapters.uploads import name_of

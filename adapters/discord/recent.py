@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 K = TypeVar("K")
@@ -28,3 +29,6 @@ class Recent(Generic[K, V]):
 
     def pop(self, key: K) -> V | None:
         return self._kept.pop(key, None)
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._kept)

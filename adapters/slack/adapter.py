@@ -48,9 +48,9 @@ class Slack:
         self._web = Web(settings.bot_token.get_secret_value(), settings.base_url)
         self._forms = Forms(said)
         self._sender = Sender(self._web, self._forms, blobs)
-        self._receiver = Receiver(self._web, self._forms, self._sender, blobs, tickets)
+        self._receiver = Receiver(self._web, self._forms, self._sender, blobs, tickets, heard)
         self._now = now
-        self.catch_up = CatchUp(self._web, heard, self._take_again)
+        self.catch_up = CatchUp(self._web, heard, self._take_again, now)
         self._receiver.close_gap = self.catch_up.close_gap
 
     # --- decode ---

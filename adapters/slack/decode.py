@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
@@ -30,6 +31,7 @@ from conversations.events import (
     Started,
 )
 from conversations.model import Address, Attachment
+from conversations.secrets import mask
 
 NAME: Final = "slack"
 CHOICE, PICK, SHEET, COMMAND, FORM = "choice", "pick", "sheet", "command", "sheet"
@@ -154,6 +156,11 @@ def submission_of(raw: Any) -> Any:
     return at(payload, "view") if at(payload, "type") == "view_submission" and at(payload, "view", "callback_id") == FORM else None
 
 
+def amends(raw: Any) -> bool:
+    """Whether it is about an earlier message."""
+    return words(event_of(raw), "subtype") in (CHANGED, DELETED)
+
+
 def files_of(raw: Any) -> list[dict[str, Any]]:
     """The files that came with a message or a form, as Slack describes them."""
     lists: list[Any] = [at(event_of(raw), "files")]
@@ -168,13 +175,18 @@ def bots_of(raw: Any) -> frozenset[str]:
     return frozenset(user for each in (given if isinstance(given, list) else ()) if (user := matching(_ID, each, "user_id")))
 
 
+def names(message: Any, bots: Collection[str]) -> bool:
+    """Whether the message mentions us: in a channel, only such are for the desk."""
+    return any(f"<@{bot}{end}" in words(message, "text") for bot in bots for end in ">|")
+
+
 # --- decode ---
 
 
 def decode(raw: Any) -> Inbound | None:
     match at(raw, "type"):
         case "events_api":
-            return _amended(raw) if words(event_of(raw), "subtype") in (CHANGED, DELETED) else _said(raw)
+            return _amended(raw) if amends(raw) else _said(raw)
         case "interactive":
             return _filled(raw) if submission_of(raw) is not None else _pressed(raw)
         case "slash_commands":
@@ -201,35 +213,49 @@ def _said(raw: Any) -> Inbound | None:
     if not text and not files and (direct or files_of(raw)):
         return None
     thread = "" if direct else matching(_TS, event, "thread_ts") or ts
-    heard = MessageReceived(text=text, locale=_locale(raw), files=files)
+    # Of one that is read in the history: its words may not be the first.
+    edited = ms(made) if (made := matching(_TS, event, "edited", "ts")) else 0
+    heard = MessageReceived(text=text, locale=_locale(raw), files=files, edited=edited)
     # A bare mention is a hello.
     return inbound(chat, thread, f"m:{ts}", heard if text or files else Started(locale=_locale(raw)))
 
 
 def _amended(raw: Any) -> Inbound | None:
-    """A person changed or deleted what they said in our direct chat. Slack also reports, in the same way, that it drew a preview, and what
-    we change ourselves.
+    """A person changed or deleted what they said to us. Slack also reports, in the same way, that it drew a preview, and what we change
+    ourselves; of channels, what goes on between others. There a message is ours only while it names us: before the change and after it.
     """
     event = event_of(raw)
     chat, when = matching(_ID, event, "channel"), matching(_TS, event, "ts")
     before, after = at(event, "previous_message"), at(event, "message")
-    ts = matching(_TS, before, "ts") or matching(_TS, after, "ts")
-    user = user_of(raw)
+    gone = words(event, "subtype") == DELETED or words(after, "subtype") == TOMBSTONE
     written = before if isinstance(before, dict) else after
-    if not chat.startswith("D") or not (when and ts and user) or words(written, "bot_id") or user in bots_of(raw):
+    ts, user = matching(_TS, before, "ts") or matching(_TS, after, "ts"), user_of(raw)
+    if not (chat and when and ts and user) or words(written, "bot_id") or user in bots_of(raw):
         return None
-    if words(event, "subtype") == DELETED or words(after, "subtype") == TOMBSTONE:
-        return inbound(chat, "", f"d:{ts}", MessageDeleted(of=f"m:{ts}"))
+    direct = chat.startswith("D")
+    if not direct and not (names(written, bots_of(raw)) and (gone or names(after, bots_of(raw)))):
+        return None
+    thread = "" if direct else matching(_TS, written, "thread_ts") or ts
+    if gone:
+        return inbound(chat, thread, f"d:{ts}", MessageDeleted(of=f"m:{ts}"))
     if not isinstance(after, dict) or words(after, "subtype") not in SUBTYPES:
         return None
     text = text_of(after, bots_of(raw))
     # Without what it was before, only Slack's own mark tells a change of words from a preview.
     same = text == text_of(before, bots_of(raw)) if isinstance(before, dict) else at(after, "edited") is None
-    made = _ms(matching(_TS, after, "edited", "ts") or when)
-    return None if same else inbound(chat, "", f"e:{ts}:{when}", MessageEdited(of=f"m:{ts}", text=text, made=made))
+    made = matching(_TS, after, "edited", "ts") or when
+    return None if same else inbound(chat, thread, f"e:{ts}:{made}:{_mark(text)}", MessageEdited(of=f"m:{ts}", text=text, made=ms(made)))
 
 
-def _ms(ts: str) -> int:
+def _mark(text: str) -> str:
+    """Keeps two changes of one second apart: Slack tells their time in whole seconds. It is the same whether a change is told or read in
+    the history, and too short to be of use to whoever would guess what was hidden or deleted.
+    """
+    return f"{crc32(mask(text).text.encode()) & 0xFFFF:04x}"
+
+
+def ms(ts: str) -> int:
+    """The instant of one of Slack's timestamps (epoch ms)."""
     return int(float(ts) * 1000) % 2**53
 
 

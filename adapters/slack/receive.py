@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 
 from adapters.base import Accept, NotStored
-from adapters.ports import Blobs
+from adapters.ports import Blobs, Heard
 from adapters.slack import decode as decoding
 from adapters.slack.decode import at, words
 from adapters.slack.deliver import Sender
@@ -20,7 +20,7 @@ from adapters.slack.ports import Tickets
 from adapters.slack.settings import ACCOUNT
 from adapters.slack.web import Failure, Web
 from adapters.slack.words import say
-from conversations.events import FormAnswered, Inbound
+from conversations.events import FormAnswered, Inbound, MessageDeleted, MessageEdited
 from conversations.model import Address
 
 ACK_S: Final = 2.5
@@ -51,7 +51,7 @@ NOT_STORED: Final = Answer(False)
 class Receiver:
     """`accept` is there while the adapter runs. What happens at one place is taken in its order, different places side by side."""
 
-    def __init__(self, web: Web, forms: Forms, sender: Sender, blobs: Blobs, tickets: Tickets) -> None:
+    def __init__(self, web: Web, forms: Forms, sender: Sender, blobs: Blobs, tickets: Tickets, heard: Heard) -> None:
         self.accept: Accept | None = None
         self.bot = ""
         self.close_gap: Callable[[str], Awaitable[None]] | None = None
@@ -60,6 +60,7 @@ class Receiver:
         self._sender = sender
         self._blobs = blobs
         self._tickets = tickets
+        self._heard = heard
         self._under_way: dict[str, asyncio.Task[Answer]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
@@ -142,7 +143,7 @@ class Receiver:
         try:
             async with lock:
                 inbound = decoding.decode(await self._looked_up(raw, user))
-                if inbound is None:
+                if inbound is None or await self._unheard(inbound):
                     return Answer()
                 where = str(inbound.address)
                 if isinstance(inbound.event, FormAnswered):
@@ -169,6 +170,14 @@ class Receiver:
             return Answer(body={"response_type": "ephemeral", "text": text})
         return Answer(stored)
 
+    async def _unheard(self, inbound: Inbound) -> bool:
+        """Whether it is about a message that never came here. In channels people change what is no business of ours, and nothing is to be
+        kept of that, not even that there is such a thread.
+        """
+        if not inbound.address.thread or not isinstance(inbound.event, MessageEdited | MessageDeleted):
+            return False
+        return await self._heard.place((inbound.address,), inbound.event.of) is None
+
     async def _accept(self, inbound: Inbound, until: float) -> bool:
         loop = asyncio.get_running_loop()
         while self.accept is not None:
@@ -185,6 +194,8 @@ class Receiver:
     # --- what has to be looked up ---
 
     async def _looked_up(self, raw: dict[str, Any], user: str) -> dict[str, Any]:
+        if decoding.amends(raw):
+            return raw
         locale = await self._locale(user)
         found = {**(at(raw, "found") or {}), "locale": locale}
         kept: dict[str, Any] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,9 @@ from pydantic import SecretStr
 from adapters.discord.adapter import Discord
 from adapters.discord.settings import DiscordSettings
 from adapters.ports import FileRefused
-from conversations.model import Address, Message
+from conversations.model import Message
 from tests.adapters.discord_server import TOKEN, DiscordServer
+from tests.adapters.heard import HeardBefore
 
 
 class Kept(NamedTuple):
@@ -49,17 +50,14 @@ class MemoryBlobs:
 
 
 class Memories:
-    """The ports Said and Heard over two dictionaries."""
+    """The ports Said and Heard over what a test puts there."""
 
     def __init__(self) -> None:
         self.messages: dict[str, Message] = {}
-        self.heard: dict[Address, str] = {}
+        self.heard = HeardBefore()
 
     async def said(self, key: str) -> Message | None:
         return self.messages.get(key)
-
-    async def of_late(self, platform: str, account: str) -> Sequence[tuple[Address, str]]:
-        return list(self.heard.items())
 
 
 def settings_for(server: DiscordServer, token: str = TOKEN) -> DiscordSettings:
@@ -73,7 +71,7 @@ async def discord_on(
     """Server and account."""
     await server.start()
     memories = memories or Memories()
-    adapter = Discord(settings_for(server, token), blobs=blobs or MemoryBlobs(), said=memories.said, heard=memories.of_late)
+    adapter = Discord(settings_for(server, token), blobs=blobs or MemoryBlobs(), said=memories.said, heard=memories.heard)
     with library_restored():
         try:
             yield adapter

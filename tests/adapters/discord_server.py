@@ -119,30 +119,49 @@ class DiscordServer:
         """Somebody writes; the message as the gateway tells it. `deliver=False`: the gateway tells nobody."""
         message = self._message(channel, user, text)
         message["attachments"] = [self.attach(name, content) for name, content in (files or {}).items()]
-        if channel in self.guild_of:
-            message["mentions"] = [self.user(BOT)] if f"<@{BOT}>" in text else []
         message |= more
+        message["mentions"] = self._mentions(message)
         self.history[channel].append(message)
-        told = message | ({"guild_id": self.guild_of[channel]} if channel in self.guild_of else {})
+        told = self._told(message)
         if deliver:
             self.gateway.publish("MESSAGE_CREATE", told)
         return told
+
+    def _mentions(self, message: dict[str, Any]) -> list[dict[str, Any]]:
+        """Whom a message names, or answers. In private Discord tells of nobody that we would care for."""
+        answered = (message.get("referenced_message") or {}).get("author", {}).get("id")
+        named = message["channel_id"] in self.guild_of and (f"<@{BOT}>" in message["content"] or answered == BOT)
+        return [self.user(BOT)] if named else []
+
+    def _told(self, message: dict[str, Any]) -> dict[str, Any]:
+        """As a bot without the intent message_content is told of it: in a server, what does not name the bot comes without its words."""
+        if message["channel_id"] not in self.guild_of:
+            return dict(message)
+        ours = message["mentions"] or message["author"]["id"] == BOT
+        held_back = {} if ours else {"content": "", "attachments": [], "embeds": [], "components": []}
+        return message | held_back | {"guild_id": self.guild_of[message["channel_id"]]}
 
     def edit(self, channel: str, id: str, text: str) -> None:
         """Who wrote a message changes it."""
         message = next(message for message in self.history[channel] if message["id"] == id)
         message |= {"content": text, "edited_timestamp": datetime.now(UTC).isoformat()}
-        self.gateway.publish("MESSAGE_UPDATE", dict(message))
+        message["mentions"] = self._mentions(message)
+        self.gateway.publish("MESSAGE_UPDATE", self._told(message))
 
     def preview(self, channel: str, id: str) -> None:
         """Discord has drawn what a link in a message leads to."""
         message = next(message for message in self.history[channel] if message["id"] == id)
         message["embeds"] = [{"type": "link", "url": "https://a.example", "title": "A page"}]
-        self.gateway.publish("MESSAGE_UPDATE", dict(message))
+        self.gateway.publish("MESSAGE_UPDATE", self._told(message))
 
-    def delete(self, channel: str, id: str) -> None:
-        self.history[channel] = [message for message in self.history[channel] if message["id"] != id]
-        self.gateway.publish("MESSAGE_DELETE", {"id": id, "channel_id": channel})
+    def delete(self, channel: str, *ids: str) -> None:
+        """Several at once are a moderator's doing."""
+        self.history[channel] = [message for message in self.history[channel] if message["id"] not in ids]
+        where = {"channel_id": channel} | ({"guild_id": self.guild_of[channel]} if channel in self.guild_of else {})
+        if len(ids) == 1:
+            self.gateway.publish("MESSAGE_DELETE", {"id": ids[0], **where})
+        else:
+            self.gateway.publish("MESSAGE_DELETE_BULK", {"ids": list(ids), **where})
 
     def attach(self, name: str, content: bytes) -> dict[str, Any]:
         id = self.id()
@@ -291,7 +310,7 @@ class DiscordServer:
             self.history[channel].append(known)
             if "nonce" in body:
                 self._nonces[channel, str(body["nonce"])] = known
-            self.gateway.publish("MESSAGE_CREATE", known)
+            self.gateway.publish("MESSAGE_CREATE", self._told(known))
         else:
             self.repeats += 1
         if fault is not None and fault.kind == "lost":
@@ -319,7 +338,7 @@ class DiscordServer:
             return self._refuse(10003, "Unknown Channel", 404)
         after, limit = int(request.query.get("after", 0)), int(request.query.get("limit", 50))
         newer = sorted((line for line in lines if int(line["id"]) > after), key=lambda line: int(line["id"]))[:limit]
-        return reply(newer[::-1])
+        return reply([{name: value for name, value in self._told(line).items() if name != "guild_id"} for line in newer[::-1]])
 
     async def _open_private(self, request: web.Request) -> web.Response:
         user = str((await request.json())["recipient_id"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.adapters import slack_rules as rules
 from tests.adapters.slack_server import SlackServer
-from tests.adapters.slack_wire import APP, BOT_USER, TEAM, Envelope, escaped, event, filled
+from tests.adapters.slack_wire import APP, BOT_USER, TEAM, Envelope, escaped, event, filled, subscribed
 
 
 class People:
@@ -28,7 +28,18 @@ class People:
     async def mention(self, user: str, channel: str, text: str, thread: str = "") -> Envelope:
         given = {"thread_ts": thread} if thread else {}
         post = self.server.post(channel, {"user": user, "text": f"<@{BOT_USER}> {escaped(text)}", **given})
+        # Who may read the channel hears of each post there, and of a mention once more.
+        await self._posted(channel, post)
         return await self.server.offer("events_api", event({**post, "type": "app_mention", "channel": channel}), post["ts"])
+
+    async def chat(self, user: str, channel: str, text: str, thread: str = "") -> Envelope:
+        """Something said in a channel between others."""
+        given = {"thread_ts": thread} if thread else {}
+        return await self._posted(channel, self.server.post(channel, {"user": user, "text": escaped(text), **given}))
+
+    async def _posted(self, channel: str, post: dict[str, Any]) -> Envelope:
+        told = {**post, "type": "message", "channel": channel, "channel_type": kind_of(channel)}
+        return await self._told(told, f"{post['ts']} in the channel")
 
     async def press(self, user: str, chat: str, label: str) -> Envelope:
         """The newest button or option with this label."""
@@ -118,35 +129,53 @@ class People:
 
     async def edit(self, user: str, chat: str, ts: str, text: str) -> Envelope:
         post = next(post for post in self.server.messages[chat] if post["ts"] == ts)
-        before, post["text"] = dict(post), escaped(text)
-        post["edited"] = {"user": user, "ts": self.server.ts()}
+        before, post["text"] = dict(post), escaped(text) if chat.startswith("D") else mentioned(text)
+        # Of a change Slack tells the second only.
+        post["edited"] = {"user": user, "ts": f"{int(float(self.server.ts()))}.000000"}
         changed = {
             "type": "message",
             "subtype": "message_changed",
             "hidden": True,
             "channel": chat,
-            "message": post,
+            "channel_type": kind_of(chat),
+            "message": dict(post),
             "previous_message": before,
         }
-        return await self.server.offer("events_api", event({**changed, "ts": self.server.ts()}))
+        return await self._told({**changed, "ts": self.server.ts()})
 
     async def preview(self, chat: str, ts: str) -> Envelope:
         """Slack draws what a link in a message leads to, and says so in the words of a change."""
         post = next(post for post in self.server.messages[chat] if post["ts"] == ts)
         before = dict(post)
         post["attachments"] = [{"from_url": "https://a.example", "title": "A page", "fallback": "A page", "id": 1}]
-        changed = {"type": "message", "subtype": "message_changed", "hidden": True, "channel": chat, "message": post}
-        return await self.server.offer("events_api", event({**changed, "previous_message": before, "ts": self.server.ts()}))
+        changed = {"type": "message", "subtype": "message_changed", "hidden": True, "channel": chat, "message": dict(post)}
+        return await self._told({**changed, "channel_type": kind_of(chat), "previous_message": before, "ts": self.server.ts()})
 
     async def delete(self, user: str, chat: str, ts: str) -> Envelope:
+        """Of a message that was replied to a tombstone is left, which Slack tells as a change."""
         post = next(post for post in self.server.messages[chat] if post["ts"] == ts)
-        self.server.messages[chat].remove(post)
-        gone = {
-            "type": "message",
-            "subtype": "message_deleted",
-            "hidden": True,
-            "channel": chat,
-            "previous_message": post,
-            "deleted_ts": ts,
-        }
-        return await self.server.offer("events_api", event({**gone, "ts": self.server.ts()}))
+        told = {"type": "message", "hidden": True, "channel": chat, "channel_type": kind_of(chat), "previous_message": dict(post)}
+        if any(other.get("thread_ts") == ts and other is not post for other in self.server.messages[chat]):
+            post |= {"user": "USLACKBOT", "text": "This message was deleted.", "subtype": "tombstone", "hidden": True, "thread_ts": ts}
+            gone = {**told, "subtype": "message_changed", "message": dict(post)}
+        else:
+            self.server.messages[chat].remove(post)
+            gone = {**told, "subtype": "message_deleted", "deleted_ts": ts}
+        return await self._told({**gone, "ts": self.server.ts()})
+
+    async def _told(self, inner: dict[str, Any], key: str = "") -> Envelope:
+        """A message event, if an app made from our manifest is told of such a chat at all; otherwise there is nothing to wait for."""
+        if {"im": "message.im", "group": "message.groups", "channel": "message.channels"}[inner["channel_type"]] in subscribed():
+            return await self.server.offer("events_api", event(inner), key)
+        untold = Envelope("", "events_api", event(inner), key)
+        untold.answer.set_result({})
+        return untold
+
+
+def kind_of(chat: str) -> str:
+    return {"D": "im", "G": "group"}.get(chat[0], "channel")
+
+
+def mentioned(text: str) -> str:
+    """As Slack writes a message in which somebody typed our name."""
+    return escaped(text).replace("@soporte", f"<@{BOT_USER}>")

@@ -12,6 +12,11 @@ from typing import Any
 TEXT_SUM = 9_600
 """Of all blocks together: 9,597 were taken and 11,341 refused."""
 
+TO_BE_EXPECTED = {
+    *("channel_not_found", "expired_trigger_id", "exchanged_trigger_id", "message_not_found", "not_in_channel", "thread_not_found"),
+}
+"""What Slack refuses although the app did nothing wrong."""
+
 
 class Wrong(Exception):
     """`args[0]` is what is wrong; the API says invalid_blocks or a code of its own."""

@@ -61,8 +61,7 @@ class SlackServer:
         self.faults: defaultdict[str, deque[Fault]] = defaultdict(deque)
         self.chance: Callable[[str], Fault | None] = lambda method: None
         self.acknowledged: list[str] = []
-        self.connections = 0
-        self.trigger_s = DEADLINE_S
+        self.connections, self.trigger_s = 0, DEADLINE_S
         self._triggers: dict[str, tuple[float, bool]] = {}
         self._pending: dict[str, Envelope] = {}
         self._sockets: list[web.WebSocketResponse] = []
@@ -157,7 +156,7 @@ class SlackServer:
         try:
             return {"ok": True, **call(arguments)}
         except rules.Wrong as wrong:
-            if wrong.code not in ("channel_not_found", "expired_trigger_id", "exchanged_trigger_id", "message_not_found", "not_in_channel"):
+            if wrong.code not in rules.TO_BE_EXPECTED:
                 self.problems.append(f"{method}: {wrong}")
             return {"ok": False, "error": wrong.code}
 
@@ -204,8 +203,9 @@ class SlackServer:
 
     def _conversations_replies(self, arguments: dict[str, Any]) -> dict[str, Any]:
         self._writable(arguments.get("channel"))
-        root = arguments["ts"]
-        return page([post for post in self.messages[arguments["channel"]] if root in (post["ts"], post.get("thread_ts"))], arguments)
+        root, posts = arguments["ts"], self.messages[arguments["channel"]]  # of a reply: that alone
+        rules.need(any(post["ts"] == root for post in posts), "no such message", "thread_not_found")
+        return page([post for post in posts if root in (post["ts"], post.get("thread_ts"))], arguments)
 
     def _views_open(self, arguments: dict[str, Any]) -> dict[str, Any]:
         expires, used = self._triggers.get(arguments.get("trigger_id", ""), (0.0, False))

@@ -132,6 +132,12 @@ def hint(fault: Fault | None) -> dict[str, str]:
     return {"Retry-After": str(fault[1])} if fault and fault[1] is not None else {}
 
 
+def subscribed() -> frozenset[str]:
+    """The events that Slack tells an app made from our manifest."""
+    manifest = (Path(__file__).parents[2] / "docs/platforms/slack-manifest.yaml").read_text(encoding="utf-8")
+    return frozenset(re.findall(r"^      - ([a-z_.]+)", manifest.split("bot_events:")[1].split("interactivity:")[0], re.MULTILINE))
+
+
 def granted(missing: str) -> dict[str, str]:
     """The header that says which scopes a token has: those of our manifest, without the `missing` one."""
     manifest = (Path(__file__).parents[2] / "docs/platforms/slack-manifest.yaml").read_text(encoding="utf-8")

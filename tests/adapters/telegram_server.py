@@ -133,9 +133,9 @@ class TelegramServer:
         return update
 
     def message(self, chat: int, **content: Any) -> Json:
-        """Somebody writes in a private chat."""
-        person = {"id": chat, "is_bot": False, "first_name": "Ana", "language_code": content.pop("language", "en")}
-        where = {"id": chat, "type": "private", "first_name": "Ana"}
+        """Somebody writes in their private chat, or (`user`) in a group, whose number is negative."""
+        person = {"id": content.pop("user", chat), "is_bot": False, "first_name": "Ana", "language_code": content.pop("language", "en")}
+        where = {"id": chat, "type": "private", "first_name": "Ana"} if chat > 0 else {"id": chat, "type": "supergroup", "title": "Help"}
         message = {"message_id": next(self._message_ids), "from": person, "chat": where, "date": int(time.time()), **content}
         text = message.get("text", "")
         if text.startswith("/"):

@@ -205,6 +205,41 @@ class TestDiscord(AdapterContract):
             Inbound(PRIVATE, key("d", "1442100000000000001"), MessageDeleted(of=key("m", "1442100000000000001"))),
         ),
         Sample(
+            changed(
+                "1442100000000000003",
+                f"<@{BOT}>  mi servidor va lento",
+                channel_id=CHANNEL,
+                guild_id=GUILD,
+                mentions=[user(BOT)],
+                channel_type=0,
+            ),
+            Inbound(
+                PUBLIC,
+                f"{key('e', '1442100000000000003')}.1795354209500",
+                MessageEdited(of=key("m", "1442100000000000003"), text="mi servidor va lento", made=1_795_354_209_500),
+            ),
+        ),
+        Sample(  # a reply, which names the bot by answering it
+            changed(
+                "1442100000000000004",
+                "muchas gracias",
+                type=19,
+                channel_id=CHANNEL,
+                guild_id=GUILD,
+                mentions=[user(BOT) | {"bot": True}],
+                referenced_message={"id": "1", "author": user(BOT) | {"bot": True}},
+            ),
+            Inbound(
+                PUBLIC,
+                f"{key('e', '1442100000000000004')}.1795354209500",
+                MessageEdited(of=key("m", "1442100000000000004"), text="muchas gracias", made=1_795_354_209_500),
+            ),
+        ),
+        Sample(
+            {"op": 0, "t": "MESSAGE_DELETE", "d": {"id": "1442100000000000003", "channel_id": CHANNEL, "guild_id": GUILD}} | {"whose": ANA},
+            Inbound(PUBLIC, key("d", "1442100000000000003"), MessageDeleted(of=key("m", "1442100000000000003"))),
+        ),
+        Sample(
             interaction("1442100000000000015", 3, {"custom_id": f"3.1@{ANA}", "component_type": 2}, True),
             Inbound(PUBLIC, key("i", "1442100000000000015"), ChoicePressed(key="3.1")),
         ),
@@ -215,9 +250,18 @@ class TestDiscord(AdapterContract):
         {"op": 0, "t": "TYPING_START", "d": {"user_id": ANA}},
         changed("1442100000000000001", "https://a.example", edited_timestamp=None),  # a preview was drawn
         changed("1442100000000000001", "nuestro", author=user(BOT)),
-        changed("1442100000000000003", f"<@{BOT}> en público", channel_id=CHANNEL, guild_id=GUILD),
+        # In a server: others talk, a mention is edited out, or stands in a text that is held back.
+        changed("1442100000000000003", "", channel_id=CHANNEL, guild_id=GUILD),
+        changed("1442100000000000003", "en público", channel_id=CHANNEL, guild_id=GUILD),
+        changed("1442100000000000003", "", channel_id=CHANNEL, guild_id=GUILD, mentions=[user(BOT)]),
+        changed("1442100000000000003", f"<@{BOT}> x", channel_id=CHANNEL, guild_id=GUILD, mentions=[user(BOT)], edited_timestamp=None),
+        changed("1442100000000000003", f"<@{BOT}> x", channel_id=CHANNEL, guild_id=GUILD, mentions=[user(BOT)], webhook_id="5"),
         {"op": 0, "t": "MESSAGE_UPDATE", "d": {"id": "1442100000000000001", "channel_id": ROOM, "embeds": []}},
-        {"op": 0, "t": "MESSAGE_DELETE", "d": {"id": "1442100000000000003", "channel_id": CHANNEL, "guild_id": GUILD}},
+        {
+            "op": 0,
+            "t": "MESSAGE_DELETE",
+            "d": {"id": "1442100000000000003", "channel_id": CHANNEL, "guild_id": GUILD},
+        },  # whose it was is not known
         {"op": 0, "t": "MESSAGE_DELETE_BULK", "d": {"ids": ["1442100000000000001"], "channel_id": ROOM}},
         {"op": 11},
         message("1442100000000000020", "nobody named the bot", channel_id=CHANNEL, guild_id=GUILD),

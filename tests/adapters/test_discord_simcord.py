@@ -58,7 +58,7 @@ class Desk:
 @asynccontextmanager
 async def simulated(*script: Message) -> AsyncIterator[tuple[Any, Desk]]:
     memories = Memories()
-    adapter = Discord(DiscordSettings(), blobs=MemoryBlobs(), said=memories.said, heard=memories.of_late)
+    adapter = Discord(DiscordSettings(), blobs=MemoryBlobs(), said=memories.said, heard=memories.heard)
     client = _Client(adapter._take, _trace("http://127.0.0.1"))
     feed = client._connection.parsers
     feed["MESSAGE_CREATE"] = lambda data: adapter._take({"op": 0, "t": "MESSAGE_CREATE", "d": data})

@@ -91,8 +91,8 @@ async def test_after_a_lost_session_private_channels_are_read_before_what_is_new
     async with running() as here:
         first = here.server.post(here.room, ANA, "one")
         await until(lambda: here.texts == ["one"])
-        here.memories.heard[Address("discord", BOT, here.room)] = f"m{first['id'].zfill(20)}"
-        here.memories.heard[Address("discord", BOT, "999", ANA)] = "m00000000000000000001"
+        here.memories.heard.late[Address("discord", BOT, here.room)] = f"m{first['id'].zfill(20)}"
+        here.memories.heard.late[Address("discord", BOT, "999", ANA)] = "m00000000000000000001"
         here.server.gateway.resumable = False
         missed = [here.server.post(here.room, ANA, f"missed {n}", deliver=False) for n in range(230)]
         await here.server.gateway.drop(4000)

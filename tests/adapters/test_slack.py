@@ -16,14 +16,15 @@ from adapters.slack.encode import Post
 from conversations.model import Choice
 from tests.adapters import slack_desk as desk
 from tests.adapters import slack_rules as rules
+from tests.adapters.slack_samples import JUNK, SAMPLES
 from tests.adapters.slack_server import SlackServer, slack
 from tests.adapters.slack_wire import APP_TOKEN, BOT_TOKEN, Fault, leaves, shown
 from tests.contracts.adapter import FLOOD_S, AdapterContract
 
 
 class TestSlack(AdapterContract):
-    samples = desk.SAMPLES
-    junk = desk.JUNK
+    samples = SAMPLES
+    junk = JUNK
     secrets = (BOT_TOKEN, APP_TOKEN)
 
     @pytest.fixture

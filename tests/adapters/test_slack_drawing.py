@@ -36,6 +36,7 @@ from conversations.model import (
 )
 from tests.adapters import slack_desk as desk
 from tests.adapters import slack_rules as rules
+from tests.adapters import slack_samples as samples
 from tests.adapters.slack_wire import labels, leaves, shown
 from tests.contracts.adapter import NASTY, containers, visible
 
@@ -129,13 +130,13 @@ def test_what_is_too_long_to_be_shown_is_kept_when_nothing_is_written() -> None:
         "service@5.2.1": {"v": {"type": "plain_text_input", "value": None}},
         "files@5.2.1": {"v": {"type": "file_input", "files": []}},
     }
-    payload = {**desk.SENT, "view": {**drawn, "id": "V1", "state": {"values": values}}}
-    inbound = decoding.decode(desk.envelope("interactive", payload))
+    payload = {**samples.SENT, "view": {**drawn, "id": "V1", "state": {"values": values}}}
+    inbound = decoding.decode(samples.envelope("interactive", payload))
     assert inbound is not None
     assert isinstance(inbound.event, events.FormAnswered)
     assert inbound.event.answers == {"service": ""}
-    values["files@5.2.1"]["v"]["files"] = [desk.PICTURE]
-    again = decoding.decode(desk.envelope("interactive", payload, files=desk.KEPT))
+    values["files@5.2.1"]["v"]["files"] = [samples.PICTURE]
+    again = decoding.decode(samples.envelope("interactive", payload, files=samples.KEPT))
     assert again is not None
     assert isinstance(again.event, events.FormAnswered)
     assert [file["id"] for file in again.event.answers["files"]] == ["ab", "ab12"]
@@ -177,9 +178,9 @@ def fuzz(count: int, seed: int) -> int:
     """Decode `count` payloads, each a real one with some of it missing, swapped or spoilt. Returns how many still were events."""
     chance = random.Random(seed)
     pool: list[Any] = [None, True, -1, 10**30, 1.5, "", "x" * 300, "\ud800", "\x00", [], {}, [[]], {"a": {}}, *NASTY]
-    pool += [node for sample in desk.SAMPLES for node in containers(sample.raw)]
+    pool += [node for sample in samples.SAMPLES for node in containers(sample.raw)]
     understood = 0
-    raws = [sample.raw for sample in desk.SAMPLES] + list(desk.JUNK)
+    raws = [sample.raw for sample in samples.SAMPLES] + list(samples.JUNK)
     for _ in range(count):
         raw = copy.deepcopy(chance.choice(raws))
         for _ in range(chance.randint(1, 4)):
@@ -219,5 +220,5 @@ def nodes(root: Any) -> list[dict[str, Any]]:
 
 def test_a_sample_survives_json() -> None:
     """They are what travels, so they must be able to."""
-    for sample in desk.SAMPLES:
+    for sample in samples.SAMPLES:
         assert json.loads(json.dumps(sample.raw)) == sample.raw

@@ -21,6 +21,7 @@ from adapters.slack.adapter import BODY_LIMIT, Slack
 from adapters.slack.settings import SlackSettings
 from conversations.events import MessageReceived
 from tests.adapters import slack_desk as desk
+from tests.adapters import slack_samples as samples
 from tests.adapters.slack_server import SlackServer, slack
 from tests.adapters.slack_wire import APP_TOKEN, BOT_TOKEN, SECRET, event
 from tests.contracts.adapter import Intake
@@ -68,7 +69,7 @@ async def intake(adapter: Slack, server: SlackServer) -> AsyncIterator[Intake]:
 
 
 def said(text: str, ts: str = "1719000000.000100") -> bytes:
-    return json.dumps(event(desk.message(text=text, ts=ts))).encode()
+    return json.dumps(event(samples.message(text=text, ts=ts))).encode()
 
 
 async def test_what_is_signed_is_stored_and_answered(adapter: Slack, intake: Intake) -> None:
@@ -77,9 +78,9 @@ async def test_what_is_signed_is_stored_and_answered(adapter: Slack, intake: Int
     assert [inbound.event for inbound in intake.calls] == [MessageReceived(text="hola", locale="es-ES")]
     challenge = await slack_.post(json.dumps({"type": "url_verification", "challenge": "abc"}).encode())
     assert challenge.json() == {"challenge": "abc"}
-    pressed = {**desk.PRESSED, "actions": [{**desk.CHOSEN, "action_ts": "1719000002.000300"}]}
+    pressed = {**samples.PRESSED, "actions": [{**samples.CHOSEN, "action_ts": "1719000002.000300"}]}
     assert (await slack_.form(payload=json.dumps(pressed))).status_code == 200
-    answer = await slack_.form(**desk.SLASH, text="my payload is broken")
+    answer = await slack_.form(**samples.SLASH, text="my payload is broken")
     assert "direct" in answer.json()["text"] or "directos" in answer.json()["text"]
     # Bolt would have taken this one for an interaction, and lost what was asked.
     assert intake.calls[-1].event == MessageReceived(text="my payload is broken", locale="es-ES")

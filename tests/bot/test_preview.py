@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +18,7 @@ from bot.preview import page, preview
 from bot.preview_platforms import PLATFORMS, WIDGET
 from bot.preview_samples import VALUES as SAMPLES
 from bot.preview_scenes import CHAPTERS, WORDS
+from bot.preview_windows import of_discord, of_slack
 from conversations.engine import GUIDES, PHRASES, VALUES
 from tests.bot.desk import write_desk
 from tests.bot.test_cli import relevo
@@ -207,6 +209,83 @@ def test_how_far_it_is_is_told_to_the_end(shipped: Content) -> None:
 
 def test_every_value_of_a_phrase_has_something_to_stand_for_it() -> None:
     assert {name for names in VALUES.values() for name in names} - SAMPLES.keys() == {"n", "desk"}
+
+
+@pytest.mark.parametrize("locale", ["es", "en"])
+def test_every_page_of_a_form_is_drawn_as_the_window_that_slack_and_discord_are_given(shipped: Content, html: str, locale: str) -> None:
+    asked = {field.ask.label for guide in GUIDES.values() for field in guide.form.fields}
+    for platform in ("slack", "discord"):
+        columns = html.split(f'<div class="platform on-{platform}">')[1:]
+        shown = [
+            column.partition('<div class="platform ')[0].partition("</article>")[0]
+            for column in columns
+            if f'lang="{locale}"' in column[:90]
+        ]
+        pages = [column for column in shown if 'class="window"' in column]
+        assert len(pages) > 20
+        # Under the message whose button opens it.
+        assert all('class="said"' in page.partition('class="window"')[0] for page in pages)
+        labels = {unescape(label) for page in pages for label in re.findall(r'<p class="label" dir="auto">([^<]*?) ?<', page)}
+        assert {Dialect().doc(shipped.catalogues[locale].phrases[label][0]) for label in asked} <= labels
+
+
+def test_a_window_of_discords_is_drawn_from_its_payload() -> None:
+    options = [{"value": "a", "label": "Uno", "description": "El primero"}, {"value": "b", "label": "Dos", "default": True}]
+    lines = {"type": 4, "style": 2, "value": "No va", "required": False}
+    modal = {
+        "title": "Página 1 de 2",
+        "components": [
+            {"type": 18, "label": "Cuál", "component": {"type": 21, "options": options, "required": True}},
+            {"type": 18, "label": "Otra", "component": {"type": 3, "options": options, "required": False}},
+            {"type": 18, "label": "Qué", "description": "Con detalle", "component": lines},
+            {"type": 18, "label": "Fotos", "component": {"type": 19, "required": False}},
+        ],
+    }
+    drawn = of_discord(modal, "es")
+    marked = [("radio", "Cuál", "*"), ("select", "Otra", ""), ("lines", "Qué", ""), ("files", "Fotos", "")]
+    assert [(part["control"], part["label"], part["mark"]) for part in drawn["parts"]] == marked
+    first, _, third, _ = drawn["parts"]
+    assert [(option["label"], option["hint"], option["on"]) for option in first["options"]] == [
+        ("Uno", "El primero", False),
+        ("Dos", "", True),
+    ]
+    assert (drawn["title"], third["value"], third["hint"], third["place"]) == ("Página 1 de 2", "No va", "Con detalle", "above")
+
+
+def test_a_window_of_slacks_is_drawn_from_its_payload() -> None:
+    def plain(text: str) -> dict[str, str]:
+        return {"type": "plain_text", "text": text}
+
+    chosen = {"text": plain("Dos"), "value": "b"}
+    select = {"type": "static_select", "placeholder": plain("Elige"), "options": [{"text": plain("Uno"), "value": "a"}, chosen]}
+    view = {
+        **{"title": plain("Formulario"), "submit": plain("Continuar"), "close": plain("Cerrar")},
+        "blocks": [
+            {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "Hola"}]}]},
+            {"type": "context", "elements": [plain("⚠️ Falta algo")]},
+            {"type": "input", "label": plain("Cuál"), "optional": True, "element": select},
+            {"type": "input", "label": plain("Otra"), "optional": False, "element": {**select, "initial_option": chosen}},
+            {
+                "type": "input",
+                "label": plain("Qué"),
+                "hint": plain("Corto"),
+                "element": {"type": "plain_text_input", "initial_value": "Sí"},
+            },
+            {"type": "input", "label": plain("Fotos"), "element": {"type": "file_input"}},
+            {"type": "section", "text": plain("Ya hay dos")},
+        ],
+    }
+    window = of_slack(view, "es")
+    assert (window["title"], window["submit"], window["cancel"]) == ("Formulario", "Continuar", "Cerrar")
+    assert [part["kind"] for part in window["parts"]] == ["text", "note", *["field"] * 4, "note"]
+    one, two, line, files = window["parts"][2:6]
+    assert (one["mark"], one["empty"], two["mark"], [option["on"] for option in two["options"]]) == (
+        "(opcional)",
+        "Elige",
+        "",
+        [False, True],
+    )
+    assert (line["control"], line["value"], line["hint"], files["control"]) == ("line", "Sí", "Corto", "files")
 
 
 def test_the_widgets_words_are_those_of_the_widget() -> None:

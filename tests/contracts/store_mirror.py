@@ -65,6 +65,27 @@ class MirrorContract(StoreSteps):
         stranger = claim._replace(shard=other.shard, conversation=other.conversation)
         assert await self.looked_up(database, "m1", stranger) == (None, ())
 
+    async def test_at_which_address_an_event_came(self, database: Database) -> None:
+        await self.written(database)
+        await self.accept(database, event("m1", "memory:desk:eve"), event("m2", "memory:desk:eve"))
+        asked = (("m1", [ADDRESS]), ("m2", [ADDRESS, "memory:desk:eve"]), ("m2", [ADDRESS]), ("e1", [ADDRESS]), ("m1", ["memory:desk:no"]))
+        found = [await database.read(lambda conn: mirror.place(conn, among, key)) for key, among in asked]  # noqa: B023
+        assert found == [ADDRESS, "memory:desk:eve", None, ADDRESS, None]
+
+    async def test_what_was_sent_under_keys_of_messages_from_one_of_them_on(self, database: Database) -> None:
+        await self.written(database)
+        await self.accept(database, *(event(key, ADDRESS, SAID) for key in ("m0", "m3", "m2", "i9")), event("m4", "memory:desk:eve", SAID))
+
+        async def said(address: str, since: str, limit: int = 9) -> list[str]:
+            found = await database.read(lambda conn: mirror.said(conn, address, since, limit))
+            assert {payload for _, payload in found} <= {SAID}
+            return [key for key, _ in found]
+
+        assert await said(ADDRESS, "m1") == ["m3", "m2", "m1"]
+        assert await said(ADDRESS, "m0", 2) == ["m3", "m2"]
+        assert await said("memory:desk:eve", "m1") == ["m4"]
+        assert await said("memory:desk:no", "m0") == []
+
     async def test_words_are_changed_wherever_they_went_and_nothing_else_is(self, database: Database) -> None:
         claim = await self.written(database)
         before, _ = await self.stands(database)

@@ -230,7 +230,10 @@ def test_arrays_of_another_version_are_refused(spoil: Any) -> None:
 
 
 def test_a_matcher_that_heard_much_says_the_same_as_a_new_one() -> None:
-    heard, asked = learn(PHRASES), [f"{text} {n}" for n in range(150) for text in ("Are you open?", "¿tarda el envío?", "shoes", "kraken", "!")]
+    heard, asked = (
+        learn(PHRASES),
+        [f"{text} {n}" for n in range(150) for text in ("Are you open?", "¿tarda el envío?", "shoes", "kraken", "!")],
+    )
     seasoned = [(heard.match(text), heard.language(text)) for text in asked]
     again = [(heard.match(text), heard.language(text)) for text in asked]
     anew = learn(PHRASES)

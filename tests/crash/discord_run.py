@@ -14,6 +14,7 @@ from typing import Any
 from tests.adapters.discord_markdown import read
 from tests.adapters.discord_parts import Fault, Interaction
 from tests.adapters.discord_server import TOKEN, DiscordServer
+from tests.crash.edits import Edits
 from tests.crash.memory_run import compare
 from tests.crash.report import Found
 from tests.crash.victim import Victim
@@ -28,8 +29,9 @@ FAULTS = (Fault(429, 0.2), Fault(500), Fault(503), Fault("lost"), Fault("slow", 
 class People:
     """Each has a private channel and writes numbered messages, a few ahead of the answers; now and then a command is given besides."""
 
-    def __init__(self, server: DiscordServer, chance: random.Random) -> None:
+    def __init__(self, server: DiscordServer, chance: random.Random, edits: Edits) -> None:
         self._server = server
+        self.edits = edits
         self._chance = chance
         self.rooms = {f"chat{n}": server.room(str(80351110224678900 + n)) for n in range(CHATS)}
         self._users = {f"chat{n}": str(80351110224678900 + n) for n in range(CHATS)}
@@ -47,7 +49,8 @@ class People:
         """Whether everything written, and every command that was acknowledged, is answered."""
         heard = {chat: self.answered(chat) for chat in self.rooms}
         written = all(f"{chat}-{n}" in heard[chat] for chat, count in self.said.items() for n in range(1, count + 1))
-        return written and all(id in heard[id.partition(" ")[0]] for id, given in self.asked.items() if given.answers)
+        asked = all(id in heard[id.partition(" ")[0]] for id, given in self.asked.items() if given.answers)
+        return written and asked and self.edits.compare()[0] == 0
 
     def write(self, chat: str) -> None:
         self.said[chat] += 1
@@ -63,11 +66,18 @@ class People:
             id = f"{chat} asks {len(self.asked)}"
             self.asked[id] = self._server.command(self.rooms[chat], self._users[chat], "ask", question=id)
         if self._chance.random() < 0.2:
+            self._change(self._chance.choice(self._written[-80:]))
+        if self._chance.random() < 0.2:
             # A resumed session may repeat what was told, even long ago.
             self.redelivered += 1
             self._server.gateway.publish("MESSAGE_CREATE", self._chance.choice(self._written[-200:]))
         if self._chance.random() < 0.25 and len(self._server.faults) < 3:
             self._server.faults.append(self._chance.choice(FAULTS))
+
+    def _change(self, said: dict[str, Any]) -> None:
+        """Somebody mends what they wrote, be it stored by now or not."""
+        if text := self.edits.change("m" + said["id"].zfill(20), said["content"], len(self._written)):
+            self._server.edit(said["channel_id"], said["id"], text)
 
     async def watch(self, end: asyncio.Event) -> None:
         while not end.is_set():
@@ -113,7 +123,7 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
     server = DiscordServer()
     await server.start()
     server.gateway.resumable = False
-    people = People(server, chance)
+    people = People(server, chance, Edits(folder))
     command = ["-m", "tests.crash.discord_desk", str(folder), TOKEN, server.api_url, server.gateway_url]
     victim = Victim(command, {}, folder)
     # A channel that was never heard of cannot be read afterwards: each is known before the killing begins.
@@ -137,18 +147,11 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
             await watching
     people.talking = False
     server.faults.clear()
-    process = await victim.start()
-    await victim.wait_until_up(process)
-    for _ in range(round(SETTLE_SECONDS / LOOK_SECONDS)):
-        if people.settled:
-            break
-        await asyncio.wait((watching,), timeout=LOOK_SECONDS)
-    end.set()
-    await watching
-    code = await victim.stop(process)
-    if code != 0:
-        raise RuntimeError(f"the desk did not stop cleanly: exit code {code}")
-    found = judge(people, server)
+    await victim.settle(lambda: people.settled, watching, end, SETTLE_SECONDS)
+    lost, doubled, reordered, repeated = judge(people, server)
     await server.stop()
-    events = sum(people.said.values()) + sum(bool(given.answers) for given in people.asked.values())
-    return Found("discord", victim.kills, events, people.redelivered + server.repeats, *found, time.monotonic() - began)
+    unchanged, twice = people.edits.compare()
+    events = sum(people.said.values()) + sum(bool(given.answers) for given in people.asked.values()) + people.edits.made
+    found = lost + unchanged, doubled + twice, reordered, repeated
+    note = f"discord: {people.edits.made} of the events are changes of messages"
+    return Found("discord", victim.kills, events, people.redelivered + server.repeats, *found, time.monotonic() - began, note)

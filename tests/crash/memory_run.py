@@ -159,17 +159,7 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
     while victim.kills < kills:
         await victim.live_and_die(chance)
     feed.talking = False
-    process = await victim.start()
-    await victim.wait_until_up(process)
-    for _ in range(round(SETTLE_SECONDS / LOOK_SECONDS)):
-        if feed.settled:
-            break
-        await asyncio.wait((watching,), timeout=LOOK_SECONDS)
-    end.set()
-    await watching
-    code = await victim.stop(process)
-    if code != 0:
-        raise RuntimeError(f"the desk did not stop cleanly: exit code {code}")
+    await victim.settle(lambda: feed.settled, watching, end, SETTLE_SECONDS)
     server.close()
     lost, doubled, reordered, repeated = compare(feed.said, shown(sink))
     seconds = time.monotonic() - began

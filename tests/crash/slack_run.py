@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.adapters.slack_people import People
 from tests.adapters.slack_server import SlackServer
 from tests.adapters.slack_wire import Fault, event, shown
+from tests.crash.edits import Edits
 from tests.crash.memory_run import compare
 from tests.crash.report import Found
 from tests.crash.victim import Victim
@@ -29,13 +30,15 @@ FORGOTTEN = 0.3
 class Customers:
     """Each says numbered messages, a few ahead of the answers."""
 
-    def __init__(self, server: SlackServer, chance: random.Random) -> None:
+    def __init__(self, server: SlackServer, chance: random.Random, edits: Edits) -> None:
         self.said = dict.fromkeys((f"chat{n}" for n in range(CHATS)), 0)
         self.talking = True
         self.redelivered = 0
         self._server = server
         self._people = People(server)
         self._chance = chance
+        self.edits = edits
+        self._written: list[tuple[str, str, str]] = []
         for chat in self.said:
             server.locales[self.user(chat)] = "en-GB"
 
@@ -56,14 +59,17 @@ class Customers:
 
     @property
     def settled(self) -> bool:
-        return all(self.answered(chat) == count for chat, count in self.said.items())
+        return all(self.answered(chat) == count for chat, count in self.said.items()) and self.edits.compare()[0] == 0
 
     async def talk(self, end: asyncio.Event) -> None:
         while not end.is_set():
             for chat, count in self.said.items():
                 if self.talking and count - self.answered(chat) < self._chance.randint(1, AHEAD):
                     self.said[chat] += 1
-                    await self._people.dm(self.user(chat), f"{chat}-{count + 1}")
+                    sent = await self._people.dm(self.user(chat), f"{chat}-{count + 1}")
+                    self._written.append((chat, sent.key, f"{chat}-{count + 1}"))
+            if self.talking and self._written and self._chance.random() < 0.25:
+                await self._change(*self._chance.choice(self._written[-60:]))
             if self._chance.random() < 0.1:
                 await self._again()
             if self._chance.random() < 0.03 and self._server.unacknowledged:
@@ -71,6 +77,11 @@ class Customers:
                 await self._server.offer_again()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(end.wait(), LOOK_SECONDS)
+
+    async def _change(self, chat: str, ts: str, said: str) -> None:
+        """Somebody mends what they wrote, be it stored by now or not."""
+        if text := self.edits.change(f"m:{ts}", said, len(self._written)):
+            await self._people.edit(self.user(chat), self._server.im(self.user(chat)), ts, text)
 
     async def _again(self) -> None:
         """Slack may well deliver what it had an acknowledgement for."""
@@ -94,7 +105,7 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
         return faults.choice(FAULTS)
 
     server.chance = some_fault
-    customers, end = Customers(server, chance), asyncio.Event()
+    customers, end = Customers(server, chance, Edits(folder)), asyncio.Event()
     victim = Victim(["-m", "tests.crash.slack_desk", str(folder), server.base_url], {}, folder)
     talking = asyncio.create_task(customers.talk(end))
     while victim.kills < kills:
@@ -108,20 +119,13 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
         if talking.done():
             await talking
     customers.talking = False
-    process = await victim.start()
-    await victim.wait_until_up(process)
-    for _ in range(round(SETTLE_SECONDS / LOOK_SECONDS)):
-        if customers.settled:
-            break
-        await asyncio.wait((talking,), timeout=LOOK_SECONDS)
-    end.set()
-    await talking
-    code = await victim.stop(process)
+    await victim.settle(lambda: customers.settled, talking, end, SETTLE_SECONDS)
     await server.stop()
-    if code != 0:
-        raise RuntimeError(f"the desk did not stop cleanly: exit code {code}")
     if server.problems:
         raise RuntimeError(f"Slack would not have taken this: {server.problems[:3]}")
     lost, doubled, reordered, repeated = compare(customers.said, customers.posts())
-    seconds = time.monotonic() - began
-    return Found("slack", victim.kills, sum(customers.said.values()), customers.redelivered, lost, doubled, reordered, repeated, seconds)
+    unchanged, twice = customers.edits.compare()
+    events = sum(customers.said.values()) + customers.edits.made
+    found = lost + unchanged, doubled + twice, reordered, repeated
+    note = f"slack: {customers.edits.made} of the events are changes of messages"
+    return Found("slack", victim.kills, events, customers.redelivered, *found, time.monotonic() - began, note)

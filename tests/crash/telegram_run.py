@@ -10,15 +10,17 @@ from pathlib import Path
 
 from tests.adapters.telegram_server import TOKEN, Sent, TelegramServer
 from tests.adapters.telegram_wire import Json, Refusal
+from tests.crash.edits import Edits
 from tests.crash.memory_run import compare
 from tests.crash.report import Found
-from tests.crash.victim import START_SECONDS, Victim
+from tests.crash.victim import Victim
 from tests.pictures import png
 
 CHATS = 20
 AHEAD = 4
 LOOK_SECONDS = 0.02
 SETTLE_SECONDS = 90.0
+LIFE_SECONDS = 20.0
 
 
 class Mood:
@@ -45,8 +47,10 @@ class Mood:
 class Crowd:
     """Customers who say numbered things, some of them with an album, and go on when they are answered."""
 
-    def __init__(self, server: TelegramServer, chance: random.Random) -> None:
+    def __init__(self, server: TelegramServer, chance: random.Random, edits: Edits) -> None:
         self._server = server
+        self.edits = edits
+        self._written: list[Json] = []
         self._chance = chance
         self.said = dict.fromkeys(range(1001, 1001 + CHATS), 0)
         self._answered: dict[int, set[str]] = {chat: set() for chat in self.said}
@@ -55,7 +59,8 @@ class Crowd:
 
     @property
     def settled(self) -> bool:
-        return not self._server.updates and all(len(self._answered[chat]) == count for chat, count in self.said.items())
+        answered = not self._server.updates and all(len(self._answered[chat]) == count for chat, count in self.said.items())
+        return answered and self.edits.compare()[0] == 0
 
     def look(self) -> None:
         news = self._server.sent[self._read :]
@@ -66,10 +71,18 @@ class Crowd:
             while self.talking and self.said[chat] - len(answered) < self._chance.randint(1, AHEAD):
                 self.said[chat] += 1
                 self._say(chat, f"{chat}-{self.said[chat]}")
+        if self.talking and self._written and self._chance.random() < 0.1:
+            self._change(self._chance.choice(self._written[-100:]))
+
+    def _change(self, said: Json) -> None:
+        """Somebody mends what they wrote, be it fetched by now or not."""
+        message = said["message"]
+        if text := self.edits.change(f"m{message['message_id']}", message["text"], len(self._written)):
+            self._server.edit(said, text)
 
     def _say(self, chat: int, text: str) -> None:
         if self._chance.random() < 0.9:
-            self._server.message(chat, text=text)
+            self._written.append(self._server.message(chat, text=text))
             return
         for caption in ({"caption": text}, {}):
             picture = self._server.file(png(), "a.png", "image/png")
@@ -101,7 +114,7 @@ async def live_and_die(victim: Victim, server: TelegramServer, chance: random.Ra
     The first call is made while starting, so some never get as far as work.
     """
     process = await victim.start()
-    enough, latest = len(server.calls) + chance.randint(1, 90), time.monotonic() + START_SECONDS
+    enough, latest = len(server.calls) + chance.randint(1, 90), time.monotonic() + LIFE_SECONDS
     ended = asyncio.ensure_future(process.wait())
     while len(server.calls) < enough and time.monotonic() < latest and not ended.done():
         await asyncio.wait((ended,), timeout=0.001)
@@ -116,7 +129,7 @@ async def live_and_die(victim: Victim, server: TelegramServer, chance: random.Ra
 async def run(kills: int, chance: random.Random, folder: Path) -> Found:
     began = time.monotonic()
     with TelegramServer() as server:
-        mood, crowd = Mood(random.Random(chance.random())), Crowd(server, chance)
+        mood, crowd = Mood(random.Random(chance.random())), Crowd(server, chance, Edits(folder))
         server.fault, server.untidy = mood, True
         victim, end = Victim(["-m", "tests.crash.telegram_desk", str(folder), server.url, TOKEN], {}, folder), asyncio.Event()
 
@@ -130,16 +143,10 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
         while victim.kills < kills:
             await live_and_die(victim, server, chance)
         crowd.talking = mood.on = False
-        process = await victim.start()
-        await victim.wait_until_up(process)
-        for _ in range(round(SETTLE_SECONDS / LOOK_SECONDS)):
-            if crowd.settled:
-                break
-            await asyncio.wait((watching,), timeout=LOOK_SECONDS)
-        end.set()
-        await watching
-        code = await victim.stop(process)
-        if code != 0:
-            raise RuntimeError(f"the desk did not stop cleanly: exit code {code}")
-        found = judge(crowd.said, server.sent, mood.repeats)
-    return Found("telegram", victim.kills, sum(crowd.said.values()), server.handed_again, *found, time.monotonic() - began)
+        await victim.settle(lambda: crowd.settled, watching, end, SETTLE_SECONDS)
+        lost, doubled, reordered, repeated = judge(crowd.said, server.sent, mood.repeats)
+    unchanged, twice = crowd.edits.compare()
+    events = sum(crowd.said.values()) + crowd.edits.made
+    found = lost + unchanged, doubled + twice, reordered, repeated
+    note = f"telegram: {crowd.edits.made} of the events are changes of messages"
+    return Found("telegram", victim.kills, events, server.handed_again, *found, time.monotonic() - began, note)

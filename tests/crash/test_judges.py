@@ -11,6 +11,7 @@ import pytest
 
 from tests.adapters.telegram_server import Sent
 from tests.crash import telegram_run
+from tests.crash.edits import compare as compare_edits
 from tests.crash.form_run import FINANCIAL, REVIEW, Filled, Stored
 from tests.crash.form_run import compare as compare_forms
 from tests.crash.memory_run import compare, shown
@@ -109,6 +110,28 @@ def filled(steps: list[str], way: str = "typed", strayed: int = 0) -> Filled:
 )
 def test_form(form: Filled, stored: list[Stored], expected: tuple[int, int, int]) -> None:
     assert compare_forms([form], stored) == expected
+
+
+def changed(key: str, text: str, *times: str) -> list[tuple[str, dict[str, object]]]:
+    """A message as it stands, and the changes of it that are stored, by their keys."""
+    told: list[tuple[str, dict[str, object]]] = [(time, {"type": "edited", "of": key, "text": ""}) for time in times]
+    return [(key, {"type": "message", "text": text}), *told]
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (changed("m1", "one+2", "e1", "e2"), (0, 0)),
+        (changed("m1", "one+2", "e2"), (0, 0)),
+        (changed("m1", "one+1", "e1", "e2"), (1, 0)),
+        (changed("m1", "one"), (1, 0)),
+        ([], (1, 0)),
+        (changed("m1", "one+2", "e1", "e2", "e2 again"), (0, 1)),
+        (changed("m1", "one+2", "e1", "e2") + changed("m2", "two", "e3"), (0, 1)),
+    ],
+)
+def test_edits(stored: list[tuple[str, dict[str, object]]], expected: tuple[int, int]) -> None:
+    assert compare_edits({"m1": "one+2"}, Counter(m1=2), stored) == expected
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from conversations.model import Address, Attachment, Choice, Input, Message, Opt
 from tests.adapters import slack_desk as desk
 from tests.adapters.slack_desk import running, say
 from tests.adapters.slack_people import People
+from tests.adapters.slack_samples import JUNK
 from tests.adapters.slack_server import SlackServer
 from tests.adapters.slack_wire import labels, shown
 from tests.contracts.adapter import Intake, settle, until
@@ -38,7 +39,7 @@ def asked(page: int = 1, *, inputs: tuple[Input, ...] = INPUTS, key: str = "17.1
 async def test_what_is_not_for_us_is_acknowledged_and_nothing_else_is_asked_for_it(server: SlackServer, adapter: Slack) -> None:
     async with running(server, adapter) as intake:
         calls = len(server.calls)
-        for sample in desk.JUNK[:8]:
+        for sample in JUNK[:8]:
             await (await server.offer(sample["type"], sample["payload"])).answer
         assert intake.calls == []
         methods = [method for method, _ in server.calls[calls:]]
