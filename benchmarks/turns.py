@@ -1,7 +1,7 @@
 """A durable turn, from receipt to delivery: its CPU time, its rate and its latency, beside a floor written with bare sqlite3.
 
-Run as a program it is the measured process: `python -m benchmarks.turns FOLDER CUSTOMERS TURNS converse` (or ROUNDS and fill) prints one
-JSON object.
+Run as a program it is the measured process: `python -m benchmarks.turns FOLDER CUSTOMERS TURNS converse` (or alike; or ROUNDS and fill)
+prints one JSON object.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from statistics import median
@@ -116,15 +117,16 @@ def order(customer: int, phase: str, turn: int) -> int:
     return 100_000 + (crc32(f"{customer}.{phase}.{turn}".encode()) % 90_000_000)
 
 
-async def converse(folder: Path, customers: int, turns: int) -> dict[str, Any]:
-    """Customers who each ask, wait for the reply, and ask again."""
+async def converse(folder: Path, customers: int, turns: int, *, alike: bool = False) -> dict[str, Any]:
+    """Customers who each ask, wait for the reply, and ask again; with `alike`, all in the same few sentences."""
     desk = await Desk.open(folder)
     latencies: list[float] = []
 
     async def customer(n: int, count: int, phase: str) -> None:
         said = cycle(SAID[n % len(SAID) :] + SAID[: n % len(SAID)])
         for turn in range(count):
-            event = MessageReceived(text=worded(next(said), order(n, phase, turn)))
+            text = next(said)
+            event = MessageReceived(text=text if alike else worded(text, order(n, phase, turn)))
             began = time.perf_counter()
             await desk.tell(f"c{n}", f"{phase}{turn}", event)
             latencies.append(time.perf_counter() - began)
@@ -187,7 +189,7 @@ async def fill(folder: Path, customers: int, rounds: int) -> dict[str, Any]:
 
 
 def measure(folder: Path, customers: int, turns: int, what: str = "converse") -> dict[str, float]:
-    """`converse` or `fill` in a fresh process."""
+    """`converse` (`alike` or not) or `fill` in a fresh process."""
     command = [sys.executable, "-m", "benchmarks.turns", str(folder), str(customers), str(turns), what]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return dict(json.loads(done.stdout))
@@ -254,11 +256,14 @@ def run() -> dict[str, float]:
         crowd = measure(folder, 200, 12_000)
         bare = floor(folder, 12_000)
         with tempfile.TemporaryDirectory(prefix="relevo-bench-") as other:
+            alike = measure(Path(other), 200, 12_000, "alike")
+        with tempfile.TemporaryDirectory(prefix="relevo-bench-") as other:
             alone = measure(Path(other), 1, 300)
         with tempfile.TemporaryDirectory(prefix="relevo-bench-") as other:
             form = measure(Path(other), 100, 4, "fill")
     return {
         "turn_cpu_ms": crowd["cpu_ms"],
+        "turn_alike_cpu_ms": alike["cpu_ms"],
         "turn_rate": crowd["rate"],
         "turn_p50_ms": crowd["p50_ms"],
         "turn_p99_ms": crowd["p99_ms"],
@@ -278,7 +283,8 @@ def main() -> None:
     import uvloop
 
     folder, customers, turns = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    run = {"converse": converse, "fill": fill}[sys.argv[4]]
+    runs: dict[str, Any] = {"converse": converse, "alike": partial(converse, alike=True), "fill": fill}
+    run = runs[sys.argv[4]]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         print(json.dumps(runner.run(run(folder, customers, turns))))
 

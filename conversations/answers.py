@@ -149,7 +149,8 @@ class Answers:
         self._unseen = max(self._rarity, default=1.0)
         # Behind the rows of the terms stands one for each remembered word: what its character n-grams add to the scores, all together.
         self._terms = len(scorer.rows)
-        self._rows = np.vstack([scorer.rows, np.zeros((_CACHED, scorer.rows.shape[1]), np.float32)])
+        self._rows = np.empty((self._terms + _CACHED, scorer.rows.shape[1]), np.float32)
+        self._rows[: self._terms] = scorer.rows
         self._scorer = Scorer(self._rows[: self._terms], scorer.lean)
         self._zones = zones
         self._speller = speller

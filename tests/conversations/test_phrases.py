@@ -10,7 +10,7 @@ from pathlib import Path
 from conversations import engine
 
 ROOM = Path(engine.__file__).parent
-SAYS = ("phrase", "offer", "label", "line", "doc")
+SAYS = ("phrase", "offer", "label", "words", "line", "doc")
 KINDS = ("person", "ticket")
 """The only part of an id that is computed is the kind of a request."""
 
