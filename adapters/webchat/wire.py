@@ -21,6 +21,8 @@ from conversations.events import ChoicePressed, CommandGiven, CustomerIdentified
 from conversations.model import Address, Attachment, Message
 
 COMMANDS: Final = frozenset({"start", "menu", "help", "language", "person", "ticket", "tickets", "services", "link", "links", "notices"})
+LINK: Final = "🔗"
+"""What is shown of a link that was followed into the chat."""
 CLIENT_ID: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _KEY: Final = re.compile(r"[!-~]{0,60}")
@@ -238,7 +240,8 @@ def line(entry: Entry, seal: Seal) -> bytes | None:
         case ChoicePressed(key=key, label=label):
             shown = _Line(entry.cursor, "you", entry.key, entry.at, choice=key, label=label)
         case CommandGiven(name=name, argument=argument):
-            shown = _Line(entry.cursor, "you", entry.key, entry.at, command=name, label=argument or None)
+            # What a link into the chat carries is written for the desk, and tells a customer nothing.
+            shown = _Line(entry.cursor, "you", entry.key, entry.at, command=name, label=LINK if name == "start" else argument or None)
         case _:
             return None
     return _encoder.encode(shown)

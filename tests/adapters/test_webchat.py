@@ -133,6 +133,14 @@ async def test_a_choice_and_a_command(browser: Browser) -> None:
     ]
 
 
+async def test_of_a_link_into_the_chat_nobody_is_shown_what_it_carries(browser: Browser) -> None:
+    await browser.open()
+    await browser.send(command="start", argument="sub_outage")
+    assert [inbound.event for inbound in browser.desk.events] == [CommandGiven(name="start", argument="sub_outage")]
+    [mine] = [entry for entry in (await browser.events())["entries"] if entry["by"] == "you"]
+    assert (mine["command"], mine["label"], "sub_outage" in str(mine)) == ("start", "🔗", False)
+
+
 async def test_a_repeated_send_is_one_message(browser: Browser) -> None:
     await browser.open()
     first = await browser.send(text="once")

@@ -6,8 +6,8 @@ const begin = async () => {
   history.replaceState(null, "", location.pathname + location.search); // a reload must not do it again
   await customElements.whenDefined("support-chat");
   await chat.open();
-  // What is shown of it: a code for linking is nobody's business, as in what the desk keeps of it.
-  chat.put({ command: "start", argument: payload, label: payload.startsWith("link_") ? "••••••" : payload });
+  // What it carries is written for the desk, and a code for linking is nobody's business: only that a link was followed is shown.
+  chat.put({ command: "start", argument: payload, label: "🔗" });
 };
 addEventListener("hashchange", begin);
 begin();
