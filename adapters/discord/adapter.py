@@ -170,7 +170,7 @@ class Discord:
         """After what came before it in its conversation, and after what was missed of that."""
         if self._session is not None:
             await asyncio.wait((self._session,))
-        missed = self._missed.get(strand)
+        missed = self._missed.get(content.channel_id)
         if before := [*earlier, *([missed] if missed else [])]:
             await asyncio.wait(before)
         await self._taken(raw, content)
@@ -292,7 +292,7 @@ class Discord:
         return ""
 
     async def _catch_up(self) -> None:
-        """Queue what was missed in each private channel, before anything that comes now."""
+        """Queue what was missed in each channel that was spoken in, before anything that comes there now."""
         while True:
             try:
                 heard = await self._heard(self.name, self.account)
@@ -303,9 +303,14 @@ class Discord:
             if address.thread and self._last.get(address) is None:
                 self._last.put(address, str(int(newest[1:])))
         free = asyncio.Semaphore(missed.AT_ONCE)
+        rooms: dict[str, int] = {}
         for address, newest in heard:
-            if not address.thread:
+            if address.thread:
+                rooms[address.chat] = max(rooms.get(address.chat, 0), int(newest[1:]))
+            else:
                 self._missed[address.chat] = self._begin(self._read_on(address, newest, free))
+        for channel, id in rooms.items():
+            self._missed[channel] = self._begin(self._read_room(channel, id, free))
 
     async def _read_on(self, address: Address, newest: str, free: asyncio.Semaphore) -> None:
         """First what became of that which is stored: as soon as something newer is, the next look would reach back less far, should we die
@@ -326,6 +331,19 @@ class Discord:
                 continue
             key = received.message_key(content.id)
             if key != newest and key not in stored:
+                await self._taken(raw, content)
+
+    async def _read_room(self, channel: str, newest: int, free: asyncio.Semaphore) -> None:
+        """What was asked of the bot in a server's channel, by whomever. Of what is not for it Discord shows no text, and it is passed over."""
+        history = await missed.read(self._link, Address(self.name, self.account, channel), missed.a_little_before(newest), free)
+        for line in history.lines:
+            # A history does not say what server it is of, but what stands in one is told apart by having a server.
+            raw = {"t": "MESSAGE_CREATE", "d": line | {"guild_id": channel}}
+            content = wire.read(raw)
+            if not isinstance(content, Said) or not received.concerns(content, self.account):
+                continue
+            asked_in = Address(self.name, self.account, channel, content.author.id)
+            if await self._place([asked_in], received.message_key(content.id)) is None:
                 await self._taken(raw, content)
 
     async def _stored(self, address: Address, since: str) -> Mapping[str, int]:

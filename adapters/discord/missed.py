@@ -1,4 +1,4 @@
-"""What was written, changed and deleted while no session was open: read from the history of the private channels spoken in of late."""
+"""What was written, changed and deleted while no session was open: read from the history of the channels spoken in of late."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ OVERLAP_MS: Final = 86_400_000
 day of one customer's chat fits into the page that is fetched anyway.
 """
 
+APART_MS: Final = 60_000
 PAGE: Final = 100
 PAGES: Final = 20
 AT_ONCE: Final = 8
@@ -24,7 +25,7 @@ PATIENCE: Final = 20
 
 
 class History(NamedTuple):
-    """The messages of a private channel, oldest first. `whole`: they are all, from where it was read on."""
+    """The messages of a channel, oldest first. `whole`: they are all, from where it was read on."""
 
     lines: list[dict[str, Any]]
     whole: bool
@@ -49,6 +50,13 @@ class History(NamedTuple):
 def since(newest: str) -> int:
     """The id from which a channel is read again whose newest stored message has this key."""
     return max(0, int(newest[1:]) - (OVERLAP_MS << 22))
+
+
+def a_little_before(newest: int) -> int:
+    """The id from which a server's channel is read again: people there do not wait for each other, so one message of the last moments may be
+    stored, and an earlier one of somebody else not.
+    """
+    return max(0, newest - (APART_MS << 22))
 
 
 async def read(link: Link, address: Address, after: int, free: asyncio.Semaphore) -> History:
