@@ -334,7 +334,7 @@ class Discord:
                 await self._taken(raw, content)
 
     async def _read_room(self, channel: str, newest: int, free: asyncio.Semaphore) -> None:
-        """What was asked of the bot in a server's channel, by whomever. Of what is not for it Discord shows no text, and it is passed over."""
+        """What was asked of the bot in a server's channel, by whomever. Of what is not for it Discord shows no text: it is passed over."""
         history = await missed.read(self._link, Address(self.name, self.account, channel), missed.a_little_before(newest), free)
         for line in history.lines:
             # A history does not say what server it is of, but what stands in one is told apart by having a server.

@@ -53,7 +53,7 @@ def since(newest: str) -> int:
 
 
 def a_little_before(newest: int) -> int:
-    """The id from which a server's channel is read again: people there do not wait for each other, so one message of the last moments may be
+    """The id from which a server's channel is read again: people there do not wait for each other, so a message of the last moments may be
     stored, and an earlier one of somebody else not.
     """
     return max(0, newest - (APART_MS << 22))
