@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from pydantic import BaseModel
@@ -68,7 +68,6 @@ class Customer:
         msgspec.json.encode(decision.effects)
         # Switches of notices stand beside the question that goes on: they are no prompt, and their keys do not begin with a number.
         assert sum(any(choice.key[0].isdecimal() for choice in message.choices) for message in self.heard) <= 1
-        # The message that brings a link code is written where the code is made.
         self.linking = any(isinstance(effect, OfferLink) for effect in decision.effects)
         return self.heard
 
@@ -380,8 +379,6 @@ anything: st.SearchStrategy[Event] = st.one_of(
 
 @settings(max_examples=250, deadline=None)
 @given(sequence=st.lists(st.tuples(anything, st.integers(0, 7_200_000)), max_size=25))
-@example(sequence=[(MessageReceived(text="hablar con una persona"), 0), (CommandGiven(name="help"), 0), (ChoicePressed(key="2.9"), 0)])
-@example(sequence=[(MessageReceived(text="hablar con una persona"), 0), (CommandGiven(name="help"), 0), (ChoicePressed(key="2.10"), 0)])
 def test_whatever_happens_is_answered_within_every_platforms_limits(sequence: list[tuple[Event, int]]) -> None:
     knowledge = desk()
     customer = Customer(knowledge)
