@@ -51,6 +51,9 @@ LINGER_MS = 50
 
 BACK_OFF_MS = 1_000
 BACK_OFF_LIMIT_MS = 300_000
+REPLY_BACK_OFF_LIMIT_MS = 30_000
+"""Somebody waits for a reply: it goes out soon after a platform is back, however often that failed before."""
+
 UNEXPECTED_LIMIT = 8
 """After so many errors that the port does not know, the message is set aside."""
 
@@ -381,4 +384,5 @@ class Lane:
         return self._clock.now()
 
     def _back_off(self, row: Due) -> float:
-        return self._clock.spread(min(BACK_OFF_LIMIT_MS, BACK_OFF_MS * 2 ** min(row.attempt, 20)))
+        limit = REPLY_BACK_OFF_LIMIT_MS if row.priority <= INTERACTIVE else BACK_OFF_LIMIT_MS
+        return self._clock.spread(min(limit, BACK_OFF_MS * 2 ** min(row.attempt, 20)))

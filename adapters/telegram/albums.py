@@ -47,7 +47,7 @@ class Albums:
         await _stored(lambda: self._finish(raws, _album(chat, group)))
 
     async def left(self) -> list[Any]:
-        """All updates that an earlier run has not passed on; what is older than can come again is forgotten."""
+        """All updates that an earlier run has not passed on, as they came; what is older than can come again is forgotten."""
         return await _stored(self._left)
 
     async def park(self, raw: Any) -> None:
@@ -112,7 +112,8 @@ class Albums:
         for path in [*self._folder.glob(f"*{_DONE}"), *self._folder.glob(".*")]:
             if path.stat().st_mtime < oldest:
                 path.unlink(missing_ok=True)
-        return [raw for path in sorted(self._folder.glob(f"*{_PENDING}")) if (raw := _read(path)) is not None]
+        found = [raw for path in self._folder.glob(f"*{_PENDING}") if (raw := _read(path)) is not None]
+        return sorted(found, key=lambda raw: int(raw["update_id"]))
 
     def _park(self, raw: Any) -> None:
         text = json.dumps(raw, sort_keys=True, default=str)

@@ -33,6 +33,8 @@ FETCHES = 2
 FETCH_TRIES = 8
 TELLS = 3
 _RECORDINGS = ("audio/", "video/")
+_UNDER_WAY = float("inf")
+"""Instead of the time at which an album's newest part came: it is being passed on, and not to be begun with again."""
 
 log = logging.getLogger(__name__)
 
@@ -91,10 +93,13 @@ class Receive:
         """
         latest = min(since, asyncio.get_running_loop().time() - self._pace.album)
         for chat, waiting in self._gathering.items():
-            for group in [group for group, kept_at in waiting.items() if kept_at <= latest]:
-                # Not again until it is done with.
-                waiting[group] = float("inf")
-                self._chain(chat, None, group)
+            for group, kept_at in list(waiting.items()):
+                if latest < kept_at < _UNDER_WAY:
+                    # The later ones wait with it, or they would come before it.
+                    break
+                if kept_at < _UNDER_WAY:
+                    waiting[group] = _UNDER_WAY
+                    self._chain(chat, None, group)
 
     def take(self, raw: Any) -> asyncio.Task[None]:
         return self._chain(decode.chat_of(raw), raw)

@@ -115,6 +115,24 @@ async def test_an_album_survives_a_death_between_its_parts(server: TelegramServe
     assert len(call.event.files) == 2
 
 
+async def test_albums_stay_in_their_order_over_a_death_and_when_a_part_of_the_first_is_late(server: TelegramServer, tmp_path: Path) -> None:
+    for n in range(1, 6):
+        part(server, f"g{n}", caption=str(n))
+    async with running(telegram(server, tmp_path, Pace(poll=1, album=60, again=0.02), blobs=Kept(tmp_path)), Intake().accept):
+        await until(lambda: len(server.confirmed) == 5)
+    intake = Intake()
+    async with running(telegram(server, tmp_path, Pace(poll=1, album=1, again=0.02), blobs=Kept(tmp_path)), intake.accept):
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        await until(lambda: clock() > began + 0.6)
+        part(server, "g1")
+        await until(lambda: clock() > began + 1.2)
+        # Somebody else's, so that the albums are looked at: of all but the first nothing was heard for a second.
+        server.message(ANA + 1, text="6")
+        await until(lambda: len(intake.calls) == 6)
+    assert [getattr(call.event, "text", "?") for call in intake.calls] == ["6", "1", "2", "3", "4", "5"]
+
+
 async def test_parts_that_come_again_are_known_and_a_late_one_is_not_lost(server: TelegramServer, tmp_path: Path) -> None:
     intake, kept = Intake(), Kept(tmp_path)
     part(server, "g1")

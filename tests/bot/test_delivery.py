@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import text
 
 from adapters.base import Later, Rate, Refused, Unreachable
-from bot.delivery import BACK_OFF_LIMIT_MS, LINGER_MS, MOVES_LIMIT, UNEXPECTED_LIMIT
+from bot.delivery import BACK_OFF_LIMIT_MS, LINGER_MS, MOVES_LIMIT, REPLY_BACK_OFF_LIMIT_MS, UNEXPECTED_LIMIT
+from bot.effects import INTERACTIVE
 from conversations.effects import Say
 from conversations.engine import Decision
 from conversations.events import Event, Inbound, MessageReceived
@@ -117,7 +118,8 @@ async def test_what_was_said_later_does_not_arrive_earlier(database: Database) -
         assert here.board.of("ana") == ["one", "two", "three", "four"]
 
 
-async def test_an_unspecified_later_backs_off_further_each_time_up_to_a_limit(database: Database) -> None:
+@pytest.mark.parametrize(("priority", "limit"), [(INTERACTIVE, REPLY_BACK_OFF_LIMIT_MS), (INTERACTIVE + 1, BACK_OFF_LIMIT_MS)])
+async def test_an_unspecified_later_backs_off_further_each_time_up_to_a_limit(database: Database, priority: int, limit: int) -> None:
     clock = HandClock()
     waits = []
     async with rig(database, clock=clock) as here:
@@ -132,13 +134,15 @@ async def test_an_unspecified_later_backs_off_further_each_time_up_to_a_limit(da
                 return await column(database, "attempt") == [attempt]
 
             await until(given_back)
+            if attempt == 1:
+                await database.write(lambda connection: connection.execute(text("UPDATE outbox SET priority = :n"), {"n": priority}))
             [next_at] = await column(database, "next_at")
             assert isinstance(next_at, int)
             waits.append(next_at - called_at)
             clock.advance(next_at - clock.at)
         await here.board.until(1)
     assert waits[:4] == [1_000, 2_000, 4_000, 8_000]
-    assert waits[-1] == BACK_OFF_LIMIT_MS
+    assert waits[-1] == limit
     assert waits == sorted(waits)
 
 

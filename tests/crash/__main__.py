@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import random
 import secrets
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -41,8 +42,8 @@ def main() -> None:
     parser.add_argument("--form-kills", type=int, default=52, help="kills under customers who fill in the ticket form")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="the same seed chooses the same moments")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="relevo-crash-") as folder:
-        found = asyncio.run(every(options.kills, options.form_kills, options.seed, Path(folder)))
+    folder = tempfile.mkdtemp(prefix="relevo-crash-")
+    found = asyncio.run(every(options.kills, options.form_kills, options.seed, Path(folder)))
     out = sys.stdout.write
     out(f"seed {options.seed}\n\n")
     columns = ("run", "kills", "events", "redelivered", "lost", "doubled", "reordered", "duplicate sends", "seconds")
@@ -59,8 +60,13 @@ def main() -> None:
     shown_twice = sum(max(0, one.duplicate_sends - (one.kills if one.name in repeating else 0)) for one in found)
     if shown_twice:
         out(f"\n{shown_twice} duplicate sends more than the kills explain\n")
+    broken = bool(lost or doubled or reordered or shown_twice)
+    if broken:
+        out(f"\nwhat the desks stored and logged is kept in {folder}\n")
+    else:
+        shutil.rmtree(folder)
     out(f"\ncrash: kills={kills} lost={lost} doubled={doubled} reordered={reordered} duplicate_sends={repeated}\n")
-    sys.exit(1 if lost or doubled or reordered or shown_twice else 0)
+    sys.exit(1 if broken else 0)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from tests.crash.victim import Victim
 CHATS = 12
 AHEAD = 4
 LOOK_SECONDS = 0.03
-SETTLE_SECONDS = 60.0
+FIRST_SECONDS = 60.0
 FAULTS = (Fault(429, 0.2), Fault(500), Fault(503), Fault("lost"), Fault("slow", 0.3), Fault(429, 0.1, whole=True))
 
 
@@ -129,7 +129,7 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
     # A channel that was never heard of cannot be read afterwards: each is known before the killing begins.
     process = await victim.start()
     await victim.wait_until_up(process)
-    async with asyncio.timeout(SETTLE_SECONDS):
+    async with asyncio.timeout(FIRST_SECONDS):
         dead = asyncio.create_task(process.wait())
         while not server.gateway.open:
             await asyncio.wait((dead,), timeout=LOOK_SECONDS)
@@ -147,7 +147,7 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
             await watching
     people.talking = False
     server.faults.clear()
-    await victim.settle(lambda: people.settled, watching, end, SETTLE_SECONDS)
+    await victim.settle(lambda: people.settled, watching, end)
     lost, doubled, reordered, repeated = judge(people, server)
     await server.stop()
     unchanged, twice = people.edits.compare()

@@ -19,7 +19,6 @@ AHEAD = 6
 """Messages of one chat that may be unanswered at once: enough for order to matter, and no more than can be caught up with."""
 
 LOOK_SECONDS = 0.02
-SETTLE_SECONDS = 60.0
 
 
 class Feed:
@@ -159,7 +158,7 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
     while victim.kills < kills:
         await victim.live_and_die(chance)
     feed.talking = False
-    await victim.settle(lambda: feed.settled, watching, end, SETTLE_SECONDS)
+    await victim.settle(lambda: feed.settled, watching, end)
     server.close()
     lost, doubled, reordered, repeated = compare(feed.said, shown(sink))
     seconds = time.monotonic() - began

@@ -19,7 +19,6 @@ from tests.crash.victim import Victim
 CHATS = 8
 AHEAD = 4
 LOOK_SECONDS = 0.05
-SETTLE_SECONDS = 90.0
 CONNECT_SECONDS = 60.0
 FAULTS: tuple[Fault, ...] = (("429", 1), ("5xx", 500), ("5xx", 503), ("reset before",), ("reset after",), ("garbage",))
 LOST_ON_THE_WAY = 0.06
@@ -119,7 +118,7 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
         if talking.done():
             await talking
     customers.talking = False
-    await victim.settle(lambda: customers.settled, talking, end, SETTLE_SECONDS)
+    await victim.settle(lambda: customers.settled, talking, end)
     await server.stop()
     if server.problems:
         raise RuntimeError(f"Slack would not have taken this: {server.problems[:3]}")

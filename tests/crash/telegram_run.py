@@ -19,7 +19,6 @@ from tests.pictures import png
 CHATS = 20
 AHEAD = 4
 LOOK_SECONDS = 0.02
-SETTLE_SECONDS = 90.0
 LIFE_SECONDS = 20.0
 
 
@@ -143,7 +142,7 @@ async def run(kills: int, chance: random.Random, folder: Path) -> Found:
         while victim.kills < kills:
             await live_and_die(victim, server, chance)
         crowd.talking = mood.on = False
-        await victim.settle(lambda: crowd.settled, watching, end, SETTLE_SECONDS)
+        await victim.settle(lambda: crowd.settled, watching, end)
         lost, doubled, reordered, repeated = judge(crowd.said, server.sent, mood.repeats)
     unchanged, twice = crowd.edits.compare()
     events = sum(crowd.said.values()) + crowd.edits.made
