@@ -18,6 +18,8 @@ WORDS = {
     "turn_p99_ms": "… p99 ms",
     "turn_floor_rate": "turns a second of bare sqlite3: the same rows, 64 turns per commit",
     "turn_floor_ratio": "our rate ÷ that",
+    "turn_floor_cpu_ms": "CPU ms of such a turn",
+    "turn_floor_cpu_ratio": "turn_cpu_ms ÷ that",
     "turn_alone_cpu_ms": "CPU ms of a durable turn, one customer",
     "turn_alone_rate": "turns a second, one customer",
     "turn_alone_p50_ms": "message to delivery, p50 ms, one customer",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
+import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -68,3 +71,10 @@ def test_what_nobody_awaited_is_reported(stream: io.StringIO) -> None:
     report(None, {"message": SECRET})
     assert "hunter2" not in stream.getvalue()
     assert [line["error"] for line in lines(stream)] == ["ValueError", "unknown"]
+
+
+def test_what_only_draws_tracebacks_is_not_loaded_even_where_it_is_installed() -> None:
+    assert find_spec("rich") is not None
+    code = "import sys, bot.telemetry; print('rich' in sys.modules); import rich; print('rich' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["False", "True"]
