@@ -196,7 +196,7 @@ def measure(folder: Path, customers: int, turns: int, what: str = "converse") ->
 
 
 def floor(folder: Path, turns: int) -> tuple[float, float]:
-    """Turns a second, and CPU ms of each, of bare sqlite3: the rows that the desk wrote, 64 turns per commit, synchronous=FULL, and nothing else.
+    """Turns a second, and CPU ms of each, of bare sqlite3: the rows that the desk wrote, 64 turns a commit, synchronous=FULL, no more.
 
     One turn here is: the event in, its turn noted, the state replaced, the message out, and its delivery marked.
     """

@@ -10,20 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
+import structlog
 from prometheus_client.metrics import Counter, Gauge, Histogram
 from prometheus_client.registry import CollectorRegistry
-
-# structlog loads rich, and with it pygments, wherever they happen to be installed: 5 MB and a tenth of a second, for tracebacks that are
-# not drawn here. What stands for None among the modules cannot be imported.
-_rich = sys.modules.get("rich")
-sys.modules["rich"] = None  # type: ignore[assignment]
-try:
-    import structlog
-    from structlog.typing import EventDict, WrappedLogger
-finally:
-    del sys.modules["rich"]
-    if _rich is not None:
-        sys.modules["rich"] = _rich
+from structlog.typing import EventDict, WrappedLogger
 
 Logger = structlog.stdlib.BoundLogger
 

@@ -75,6 +75,6 @@ def test_what_nobody_awaited_is_reported(stream: io.StringIO) -> None:
 
 def test_what_only_draws_tracebacks_is_not_loaded_even_where_it_is_installed() -> None:
     assert find_spec("rich") is not None
-    code = "import sys, bot.telemetry; print('rich' in sys.modules); import rich; print('rich' in sys.modules)"
+    code = "import sys, bot.cli; print('rich' in sys.modules); import rich; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "True"]
