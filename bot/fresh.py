@@ -9,20 +9,23 @@ T = TypeVar("T")
 
 
 class Fresh(Generic[T]):
-    """At most `limit` values by key, the oldest given up first. Rows are the truth: a value counts only for the very text it became."""
+    """At most `limit` values by key, the oldest given up first. Rows are the truth: a value counts only for the very text it became.
+
+    Of the text only its length and hash are kept, which nobody outside can steer: Python's hashes are keyed, anew in each process.
+    """
 
     __slots__ = ("_limit", "_values")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._values: dict[Hashable, tuple[str, T]] = {}
+        self._values: dict[Hashable, tuple[tuple[int, int], T]] = {}
 
     def keep(self, key: Hashable, text: str, value: T) -> None:
         if len(self._values) >= self._limit:
             del self._values[next(iter(self._values))]
-        self._values[key] = text, value
+        self._values[key] = (len(text), hash(text)), value
 
     def take(self, key: Hashable, text: str) -> T | None:
         """The value that became `text`, which is then not kept any more; None when another is there, or none."""
-        written, value = self._values.pop(key, ("", None))
-        return value if written == text else None
+        found = self._values.pop(key, None)
+        return found[1] if found is not None and found[0] == (len(text), hash(text)) else None

@@ -29,7 +29,7 @@ OLDEST = (3, 37)
 """STRICT tables."""
 
 _PRAGMAS = ("foreign_keys=ON", "temp_store=MEMORY")
-_WRITER = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-2500", "wal_autocheckpoint=2000", "journal_size_limit=67108864")
+_WRITER = ("journal_mode=WAL", "synchronous=FULL", "cache_size=-1500", "wal_autocheckpoint=2000", "journal_size_limit=67108864")
 _READER = ("cache_size=-200", "query_only=ON")
 
 # Primary result codes that say something about the machine and not about the statement.
