@@ -6,13 +6,24 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.kept import Kept
 from bot.knowledge import load_knowledge
 from conversations import engine, events
-from conversations.effects import AmendRequest, CancelTimer, CheckCode, Effect, RecordRequest, Say, SendCode, SetTimer
+from conversations.effects import (
+    AmendRequest,
+    CancelTimer,
+    CheckCode,
+    Effect,
+    OfferLink,
+    RecordRequest,
+    RedeemLink,
+    Say,
+    SendCode,
+    SetTimer,
+)
 from conversations.engine import decide
 from conversations.events import (
     ChoicePressed,
@@ -154,14 +165,16 @@ def test_any_sequence_is_decided_the_same_way_again_and_survives_a_restart_at_ev
 
 @settings(max_examples=200, deadline=None)
 @given(sequence=st.lists(anything, max_size=25))
+@example(sequence=[MessageReceived(text=text) for text in ("VINCULAR", "A2B4-C6D8-E9F3-G5H7", "avisos", "hola")])
 def test_whatever_a_customer_does_is_answered_and_choices_are_within_every_platforms_limits(
     sequence: list[Event], knowledge: Knowledge
 ) -> None:
     for event, (_, effects) in zip(sequence, play(sequence, knowledge), strict=True):
         messages = [effect.message for effect in effects if isinstance(effect, Say)]
         if isinstance(event, Started | MessageReceived | ChoicePressed | CommandGiven):
-            # What comes of a code is told with the event that says so.
-            assert messages or any(isinstance(effect, SendCode | CheckCode) for effect in effects), f"silence after {event}"
+            # What comes of a code is told with the event that says so, and an offer to link is itself a message.
+            told = messages or any(isinstance(effect, SendCode | CheckCode | OfferLink | RedeemLink) for effect in effects)
+            assert told, f"silence after {event}"
         assert len({choice.key for message in messages for choice in message.choices}) == sum(len(m.choices) for m in messages)
         for message in messages:
             assert message.doc

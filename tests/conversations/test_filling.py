@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from bot.knowledge import load_knowledge
 from conversations import engine, events
-from conversations.effects import OfferLink, OpenTicket, Say
+from conversations.effects import OfferLink, OpenTicket, RedeemLink, Say
 from conversations.events import ChoicePressed, CommandGiven, Event, FormAnswered, MessageReceived, Started
 from conversations.flows.ticket import FORM, GUIDE
 from conversations.forms import Ask, Change, Form
@@ -68,7 +68,7 @@ class Customer:
         msgspec.json.encode(decision.effects)
         # Switches of notices stand beside the question that goes on: they are no prompt, and their keys do not begin with a number.
         assert sum(any(choice.key[0].isdecimal() for choice in message.choices) for message in self.heard) <= 1
-        self.linking = any(isinstance(effect, OfferLink) for effect in decision.effects)
+        self.linking = any(isinstance(effect, OfferLink | RedeemLink) for effect in decision.effects)
         return self.heard
 
     def say(self, text: str) -> list[Message]:
