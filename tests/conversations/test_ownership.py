@@ -33,7 +33,11 @@ from tests.conversations.test_engine import CONTENT
 
 NOW = 1_800_000_000_000
 ANA, BEN = "ana@example.com", "ben@example.com"
-OWN = {ANA: OwnService("700001", "ana-secret", "vps", ("198.41.0.77",)), BEN: OwnService("700002", "ben-secret", "vps", ("198.41.0.78",))}
+OWN = {
+    ANA: OwnService("987654321", "ana-secret", "vps", ("198.41.0.77",)),
+    BEN: OwnService("987654322", "ben-secret", "vps", ("198.41.0.78",)),
+}
+"""Their numbers are none that the time can come to hold, which stands in keys."""
 FACTS: dict[str, str] = {}
 
 
@@ -245,8 +249,8 @@ def test_the_desk_says_how_long_a_proof_counts() -> None:
 @pytest.mark.parametrize(
     ("asset", "own"),
     [
-        ("#700001", True),
-        ("#700002", False),
+        ("#987654321", True),
+        ("#987654322", False),
         ("198.41.0.77", True),
         ("198.41.0.78", False),
         ("198.41.0.0/24", False),
