@@ -14,13 +14,13 @@ import asyncio
 import heapq
 import math
 from collections import deque
+from collections.abc import Sequence
 
 import msgspec
 
 from adapters.base import Adapter, Later, Outbound, Refused, Unreachable
 from bot.clock import Alarm, Clock
 from bot.effects import INTERACTIVE
-from bot.fresh import Fresh
 from bot.hints import Hint
 from bot.outcomes import address_of, outcome_of, sent_before, so_far
 from bot.pacing import Pacing
@@ -68,9 +68,6 @@ OUTCOMES = ("sent", "later", "moved", "unreachable", "refused", "failed")
 UNTRIED = ""
 """What became of a message that may not be sent yet: nothing that is counted."""
 
-Said = Fresh[Message]
-NONE: Said = Fresh(0)
-
 _message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
@@ -96,14 +93,13 @@ class _Queue:
 class Lane:
     """Everything that goes out through one adapter: each has a lane of its own, so that a slow platform keeps no other waiting.
 
-    `said` are messages as they were when they were decided, by their keys.
+    With `alone`, for the one process of a desk, it can be given what was just committed; else it claims what there is.
     """
 
-    def __init__(
-        self, adapter: Adapter, database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, alone: bool, said: Said = NONE
-    ) -> None:
+    def __init__(self, adapter: Adapter, database: Database, node: str, clock: Clock, metrics: Metrics, log: Logger, alone: bool) -> None:
         self._adapter = adapter
-        self._said = said
+        # What was given and not read back from its row, by its key.
+        self._said: dict[str, Message] = {}
         self._database = database
         self._node = node
         self._clock = clock
@@ -126,6 +122,9 @@ class Lane:
         # The last claim took all there was room for, so there may be more.
         self._more = False
         self._claiming = False
+        # How many were given back that their rows do not say so of yet: what comes behind those must not be sent before them.
+        self._returning = 0
+        self._by_hand = alone and idempotent and self._pacing is None
         self._outcomes: list[Outcome] = []
         self._mark_alarm: Alarm | None = None
         self._mark_now = False
@@ -146,6 +145,20 @@ class Lane:
     def busy(self) -> bool:
         """Whether anything that was claimed, or is just being claimed, is not yet sent."""
         return self._claiming or self._in_flight > 0
+
+    @property
+    def room(self) -> int:
+        """How many messages it can be given now by whoever commits them, before that ends."""
+        if not self._by_hand or self._claiming or self._returning or self._clock.now() < self._held_until:
+            return 0
+        return max(0, self._capacity - self._in_flight)
+
+    def take(self, given: Sequence[tuple[Due, Message | None]]) -> None:
+        """Send these, which are committed and its own: in order, each with what it says if that is at hand."""
+        for due, message in given:
+            if message is not None:
+                self._said[_key(due)] = message
+        self._take([due for due, _ in given])
 
     def drain(self) -> None:
         """Let `run` return as soon as nothing is due."""
@@ -188,7 +201,7 @@ class Lane:
         So where only one message may be in flight, the next one is not even claimed before the last one's mark is committed.
         """
         now = self._clock.now()
-        room, least = self._capacity - self._in_flight, outbox.ANY
+        room, least = max(0, self._capacity - self._in_flight), outbox.ANY
         asked = self.hint.take() or self._more or self._draining or now >= self._next_look_at()
         closed_until = self._closed_until(now)
         if asked and room and self._pacing is not None and now >= closed_until:
@@ -203,6 +216,7 @@ class Lane:
         if not asked and not self._outcomes:
             return
         outcomes, self._outcomes = self._outcomes, []
+        returning = self._returning
         self._mark_now = False
         if self._mark_alarm is not None:
             self._mark_alarm.cancel()
@@ -217,9 +231,10 @@ class Lane:
             self.hint.looked()
             return outbox.claim_due(connection, self._node, now, self._lease_ms, room, (self._adapter.name,), least)
 
-        self._claiming = True
+        self._claiming = asked
         try:
             due = await self._database.write(unit)
+            self._returning -= returning
             if asked:
                 self._more = len(due) == room
                 self._look_at = now + round(self._clock.spread(POLL_MS))
@@ -282,6 +297,7 @@ class Lane:
                 # What was said later must not arrive earlier.
                 outcomes += [outcome_of(row, outbox.DUE, next_at=outcome.next_at, platform_id=row.receipt) for row in queue.rows]
                 heapq.heappush(self._again_at, outcome.next_at)
+                self._returning += 1
                 queue.rows.clear()
             elif name == "unreachable":
                 outcomes += [outcome_of(row, outbox.FAILED, error=outcome.error) for row in queue.rows]
@@ -306,11 +322,11 @@ class Lane:
 
     async def _send(self, row: Due) -> tuple[Outcome, str]:
         """What became of one message, for its row and for the metrics."""
-        key = f"{row.conversation}.{row.version}.{row.ord}"
+        key = _key(row)
         sent: list[str] = []
         total = 0
         try:
-            message = self._said.take(key, row.payload) or _message.decode(row.payload)
+            message = self._said.pop(key, None) or _message.decode(row.payload)
             address = address_of(row.address)
             payloads = self._adapter.encode(Outbound(address, message, key, row.created_at))
             total = len(payloads)
@@ -386,3 +402,8 @@ class Lane:
     def _back_off(self, row: Due) -> float:
         limit = REPLY_BACK_OFF_LIMIT_MS if row.priority <= INTERACTIVE else BACK_OFF_LIMIT_MS
         return self._clock.spread(min(limit, BACK_OFF_MS * 2 ** min(row.attempt, 20)))
+
+
+def _key(row: Due) -> str:
+    """What tells one message from all others, wherever it is sent."""
+    return f"{row.conversation}.{row.version}.{row.ord}"

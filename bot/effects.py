@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from bot.clock import Ids
 from bot.codes import Codes
-from bot.fresh import Fresh
 from conversations.effects import (
     AddToTicket,
     AmendRequest,
@@ -92,12 +91,10 @@ class Effects:
 
     `place` is the platform they happened on; `shared`, whether several people read there. `mail_account` is whose mail is sent; empty
     where the desk sends none. `ids` are for the events that say what came of a proof or a link, `ways` for the message that brings a link
-    code. `said` is told of each message before it is written down.
+    code. `said` are the messages to the conversation itself, by version and order, before they were written down.
     """
 
-    def __init__(
-        self, claim: Claim, knowledge: Knowledge, mail_account: str, codes: Codes, ids: Ids, ways: Ways, said: Fresh[Message] | None = None
-    ) -> None:
+    def __init__(self, claim: Claim, knowledge: Knowledge, mail_account: str, codes: Codes, ids: Ids, ways: Ways) -> None:
         self.place = claim.address.partition(":")[0]
         # Most addresses have neither a thread nor a minus, and need not be taken apart to be told.
         self.shared = (claim.address.count(":") > 2 or ":-" in claim.address) and Address.parse(claim.address).shared
@@ -107,8 +104,8 @@ class Effects:
         self._knowledge = knowledge
         self._codes = codes
         self._ids = ids
-        self._said = said
         self.messages: list[NewMessage] = []
+        self.said: dict[tuple[int, int], Message] = {}
         # By name: within one transaction only the last word on a timer counts.
         self.timers: dict[str, int | None] = {}
         self.requests: list[NewRequest] = []
@@ -139,10 +136,8 @@ class Effects:
         for effect in effects:
             match effect:
                 case Say(message):
-                    payload = _encoder.encode(message).decode()
-                    self.messages.append(NewMessage(version, ord, payload, INTERACTIVE))
-                    if self._said is not None:
-                        self._said.keep(f"{self._conversation}.{version}.{ord}", payload, message)
+                    self.messages.append(NewMessage(version, ord, _encoder.encode(message).decode(), INTERACTIVE))
+                    self.said[version, ord] = message
                     ord += 1
                 case CountOutcome(outcome, topic):
                     self.outcomes.append((outcome, topic))

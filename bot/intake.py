@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from adapters.base import Accepted, NotStored
 from bot.clock import Clock, Ids
+from bot.held import Held, Talk
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations import secrets
@@ -28,7 +29,7 @@ from conversations.events import (
 from conversations.model import Address
 from storage import turns
 from storage.engines import Connection, Database, Unavailable
-from storage.rows import NewEvent, StoredEvent
+from storage.rows import NewEvent, PendingEvent, StoredEvent
 
 KEY_LIMIT = 200
 BATCH = 512
@@ -46,7 +47,9 @@ class _Arrival:
 
 
 class Intake:
-    """`accept` is what every adapter is given. `worker` is told of what is stored."""
+    """`accept` is what every adapter is given. `worker` is told of what is stored; what is for a conversation that is `held` it is given,
+    and no queue has it.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Intake:
         metrics: Metrics,
         log: Logger,
         worker: Hint,
+        held: Held | None = None,
         limit: int = 4096,
     ) -> None:
         self._database = database
@@ -64,6 +68,7 @@ class Intake:
         self._metrics = metrics
         self._log = log
         self._worker = worker
+        self._held = held
         self._waiting: deque[_Arrival] = deque()
         # One more writer is on its way and has not yet taken what it will write.
         self._called = False
@@ -106,6 +111,7 @@ class Intake:
 
     async def _write(self) -> None:
         batch: list[_Arrival] = []
+        talks: dict[int, Talk] = {}
         looks = 0
 
         def unit(connection: Connection) -> list[StoredEvent]:
@@ -119,10 +125,12 @@ class Intake:
                     batch.append(self._waiting.popleft())
                 if self._waiting:
                     self._call_writer()
-            return turns.accept(connection, [arrival.event for arrival in batch], self._clock.now()) if batch else []
+            talks.clear()
+            return self._store(connection, [arrival.event for arrival in batch], talks) if batch else []
 
-        # A worker that claims now joins the same transaction.
-        self._worker.ring()
+        if self._held is None or not all(self._held.knows(arrival.event.address) for arrival in self._waiting):
+            # A worker that claims now joins the same transaction.
+            self._worker.ring()
         try:
             stored = await self._database.write(unit)
         except Unavailable:
@@ -133,7 +141,21 @@ class Intake:
             self._log.error("events could not be stored together", events=len(batch), **fault(error))
             await self._write_singly(batch or self._take_all())
         else:
-            self._publish(batch, stored, looks)
+            self._publish(batch, stored, talks, looks)
+
+    def _store(self, connection: Connection, events: list[NewEvent], talks: dict[int, Talk]) -> list[StoredEvent]:
+        """`talks`: to be filled with those that what is stored is to be given to, by their conversations."""
+        held = self._held
+        if held is None:
+            return turns.accept(connection, events, self._clock.now())
+
+        def holds(conversation: int, address: str, version: int) -> bool:
+            if (talk := held.find(conversation, address, version)) is None:
+                return False
+            talks[conversation] = talk
+            return True
+
+        return turns.accept(connection, events, self._clock.now(), holds)
 
     async def _write_singly(self, batch: list[_Arrival]) -> None:
         """One event that the database will not have must not sink those beside it."""
@@ -147,13 +169,22 @@ class Intake:
                 self._log.error("an event could not be stored", platform=arrival.platform, event_id=event.id, **fault(error))
                 self._refuse([arrival])
             else:
-                self._publish([arrival], stored, self._worker.looks)
+                self._publish([arrival], stored, {}, self._worker.looks)
 
-    def _publish(self, batch: list[_Arrival], stored: list[StoredEvent], looks: int) -> None:
+    def _publish(self, batch: list[_Arrival], stored: list[StoredEvent], talks: dict[int, Talk], looks: int) -> None:
+        queued = False
         for arrival, result in zip(batch, stored, strict=True):
             if not arrival.stored.done():
                 arrival.stored.set_result(Accepted(result.fresh))
-        self._worker.ring_unless_seen(looks)
+            if self._held is not None and (talk := talks.get(result.conversation)) is not None:
+                if result.fresh:
+                    self._held.give(talk, PendingEvent(arrival.event.id, arrival.event.received_at, arrival.event.payload))
+            else:
+                queued = True
+        if queued:
+            self._worker.ring_unless_seen(looks)
+        else:
+            self._worker.wake()
         self._metrics.count(
             self._metrics.accepted,
             Counter((arrival.platform, str(result.fresh).lower()) for arrival, result in zip(batch, stored, strict=True)),

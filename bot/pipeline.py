@@ -9,7 +9,7 @@ from adapters.base import Adapter
 from bot.clock import Clock, Ids
 from bot.codes import Codes
 from bot.delivery import Lane
-from bot.fresh import Fresh
+from bot.held import Held
 from bot.hints import Hint
 from bot.intake import Intake
 from bot.notices import Notices
@@ -19,7 +19,6 @@ from bot.timers import Timers
 from bot.upkeep import Chore, Upkeep
 from bot.worker import Decide, Worker
 from conversations.knowledge import Knowledge
-from conversations.model import Message
 from storage import outbox, turns
 from storage.engines import Connection, Database
 
@@ -35,8 +34,11 @@ def ways_in(adapters: Sequence[Adapter], platform: str, code: str) -> list[tuple
     return [(name, way) for name, way in ways if way]
 
 
-SAID_KEPT = 512
-"""Messages that are kept from being decided to being sent: a few batches of the worker. What waits longer is read back."""
+TALKS_HELD = 256
+"""Conversations that are kept in memory: those that are just being had, whose next turn comes within the minute."""
+
+GRACE_MS = 10_000
+"""What the only process was given and has not come to in so long is looked for in the tables, whatever it believes it has in memory."""
 
 
 class Pipeline:
@@ -45,7 +47,10 @@ class Pipeline:
     The early word lets the next step join the transaction that is about to be written; the late one makes up for one that came too
     early. Neither carries anything: what there is to do stands in the tables, so a lost hint costs a second and no message.
 
-    `alone`: no other process works on this database. `working`: this process decides turns, and does not only receive and send.
+    `alone`: no other process works on this database. Then what is stored for a conversation that is just being had is given on by hand, and
+    so is what it says: the tables hold it all the same, and whoever starts after a crash finds it there.
+
+    `working`: this process decides turns, and does not only receive and send.
     """
 
     def __init__(
@@ -70,11 +75,11 @@ class Pipeline:
         self._clock = clock
         self._working = working
         worker, timers = Hint(clock, serial=alone), Hint(clock)
-        self.intake = Intake(database, clock, ids, metrics, log, worker)
-        said: Fresh[Message] = Fresh(SAID_KEPT)
-        self.lanes = {each.name: Lane(each, database, self.node, clock, metrics, log, alone, said) for each in adapters}
+        held = Held(TALKS_HELD)
+        self.intake = Intake(database, clock, ids, metrics, log, worker, held if alone and working else None)
         # A platform of another node is not among them: it is not ours to wake.
-        lanes = {name: lane.hint for name, lane in self.lanes.items()}
+        self.lanes = {each.name: Lane(each, database, self.node, clock, metrics, log, alone) for each in adapters}
+        hints = {name: lane.hint for name, lane in self.lanes.items()}
         self.worker = Worker(
             database,
             decide,
@@ -84,17 +89,18 @@ class Pipeline:
             metrics,
             log,
             worker,
-            lanes,
+            self.lanes,
             timers,
+            held,
             mail_account=mail_account,
             codes=codes,
             ids=ids,
             ways=partial(ways_in, adapters),
-            said=said,
+            alone=alone,
         )
         self.timers = Timers(database, clock, ids, metrics, log, timers, worker)
-        self.notices = Notices(database, knowledge, clock, ids, log, lanes, worker)
-        self.upkeep = Upkeep(database, clock, metrics, log, (worker, *lanes.values()), chores)
+        self.notices = Notices(database, knowledge, clock, ids, log, hints, worker)
+        self.upkeep = Upkeep(database, clock, metrics, log, (worker, *hints.values()), chores, GRACE_MS if alone else 0)
 
     def start(self, supervisor: Supervisor) -> None:
         """Start every loop but the adapters' own: what was left from before is carried on first."""
@@ -131,5 +137,5 @@ class Pipeline:
         def unit(connection: Connection) -> int:
             return turns.counts(connection).waiting + outbox.counts(connection).due
 
-        # The lanes are asked after the tables: what was claimed before they were read is in flight, or has been sent.
-        return not await self._database.read(unit) and not any(lane.busy for lane in self.lanes.values())
+        # The worker and the lanes are asked after the tables: what was claimed before they were read is in flight, or has been sent.
+        return not await self._database.read(unit) and not self.worker.busy and not any(lane.busy for lane in self.lanes.values())

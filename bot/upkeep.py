@@ -19,10 +19,20 @@ Chore = Callable[[Connection, int], object]
 
 
 class Upkeep:
-    """`hints` are rung when something was brought back. `chores` are done at the start and then once an hour."""
+    """`hints` are rung when something was brought back. `chores` are done at the start and then once an hour.
+
+    `grace_ms`: events that came later than that may be in somebody's hands although they stand in no queue.
+    """
 
     def __init__(
-        self, database: Database, clock: Clock, metrics: Metrics, log: Logger, hints: Sequence[Hint], chores: Sequence[Chore] = ()
+        self,
+        database: Database,
+        clock: Clock,
+        metrics: Metrics,
+        log: Logger,
+        hints: Sequence[Hint],
+        chores: Sequence[Chore] = (),
+        grace_ms: int = 0,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -31,6 +41,7 @@ class Upkeep:
         self._hints = hints
         self._chores = chores
         self._chores_at = 0
+        self._grace_ms = grace_ms
 
     async def run(self) -> None:
         while True:
@@ -48,7 +59,7 @@ class Upkeep:
 
         def unit(connection: Connection) -> tuple[int, int]:
             now = self._clock.now()
-            return turns.sweep(connection, now), outbox.recover(connection, now)
+            return turns.sweep(connection, now, now - self._grace_ms), outbox.recover(connection, now)
 
         swept, recovered = await self._database.write(unit)
         if recovered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from bot import originals, states
 from bot.clock import Clock, Ids
 from bot.codes import Codes
+from bot.delivery import Lane
 from bot.effects import Effects, Ways
-from bot.fresh import Fresh
+from bot.held import Held
 from bot.hints import Hint
 from bot.telemetry import Logger, Metrics, fault
 from conversations.engine import Decision
@@ -24,13 +25,12 @@ from conversations.knowledge import Knowledge
 from conversations.model import Message, State
 from storage import mirror, proofs, turns
 from storage.engines import Connection, Database, Unavailable
-from storage.rows import Claim, NewCode, Turn
+from storage.rows import HELD, Claim, Committed, Due, NewCode, Turn
+from storage.statements import EVENTS_PER_CLAIM
 
 Decide = Callable[[State, Event, Knowledge], Decision]
 
 BATCH = 256
-STATES_KEPT = 256
-"""States that are kept decoded: of the conversations that are just being had, whose next turn comes within the minute."""
 LEASE_MS = 10_000
 POLL_MS = 1_000
 BREATH = 16
@@ -43,16 +43,32 @@ class Failure(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A turn to be committed, and what is to be told once it is."""
+    """A turn to be committed, and what is to be told once it is; `said` are its messages by version and order."""
 
     turn: Turn
+    state: State
+    said: Mapping[tuple[int, int], Message]
     outcomes: tuple[tuple[str, str], ...]
     received: tuple[int, ...]
     unmailed: tuple[tuple[NewCode, str], ...] = ()
 
 
+class Taken(NamedTuple):
+    """A conversation to be carried on, with its state if that is in memory."""
+
+    claim: Claim
+    state: State | None
+
+
+NOTHING = Committed(set(), [])
+
+
 class Worker:
-    """`lanes` are the hints of delivery by platform, `timers` the one of the timers: they are told of what turns leave for them."""
+    """`lanes` are delivery by platform, `timers` the hint of the timers: they are told of what turns leave for them.
+
+    `held` has the conversations whose states are in memory. With `alone`, for the one process of a desk, what comes for those does not
+    go through the queue, and what they say goes to the lanes by hand.
+    """
 
     def __init__(
         self,
@@ -64,14 +80,15 @@ class Worker:
         metrics: Metrics,
         log: Logger,
         hint: Hint,
-        lanes: Mapping[str, Hint],
+        lanes: Mapping[str, Lane],
         timers: Hint,
+        held: Held,
         lease_ms: int = LEASE_MS,
         mail_account: str = "",
         codes: Codes | None = None,
         ids: Ids | None = None,
         ways: Ways = lambda platform, code: (),
-        said: Fresh[Message] | None = None,
+        alone: bool = False,
     ) -> None:
         self._database = database
         self._decide = decide
@@ -88,8 +105,8 @@ class Worker:
         self._codes = codes or Codes()
         self._ids = ids or Ids(clock)
         self._ways = ways
-        self._said = said
-        self._states: Fresh[State] = Fresh(STATES_KEPT)
+        self._held = held
+        self._alone = alone
         self._draining = False
         self._more = False
         self._look_at = 0
@@ -101,23 +118,39 @@ class Worker:
         self._draining = True
         self.hint.ring()
 
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way that no queue knows of."""
+        return self._held.busy
+
     async def run(self) -> None:
         decided: list[Decided] = []
         failures: list[Failure] = []
-        # What was left from before does not wait for a hint.
+        # What was left from before does not wait for a hint, and may be in no queue.
         self._more = True
+        self._held.clear()
         while True:
-            if not (decided or failures or self._more or self._draining):
+            if not (decided or failures or self._more or self._draining or self._held.ready or self._held.in_doubt):
                 await self.hint.wait(self._look_at - self._clock.now())
             claimed_at = self._clock.now()
-            committed, claims = await self._exchange(decided, failures)
-            self._publish(decided, committed)
-            await self._tell_codes(decided, committed)
-            if self._draining and not claims:
+            addressed = _addressed(decided)
+            committed, claims = await self._exchange(decided, failures, addressed)
+            self._publish(decided, committed, addressed)
+            await self._tell_codes(decided, committed.conversations)
+            taken = self._take(claims)
+            if self._draining and not taken:
                 return
-            decided, failures = await self._decide_all(claims, claimed_at)
+            decided, failures = await self._decide_all(taken, claimed_at)
 
-    async def _exchange(self, decided: list[Decided], failures: list[Failure]) -> tuple[set[int], list[Claim]]:
+    def _take(self, claims: list[Claim]) -> list[Taken]:
+        """What the queue gave, and then what needed none, with the states that are in memory."""
+        taken = [Taken(claim, self._held.state(claim)) for claim in claims]
+        for claim in claims:
+            self._held.give_up(claim.conversation)
+        taken += [Taken(claim, self._held.state(claim)) for claim in self._held.claims(BATCH - len(taken), EVENTS_PER_CLAIM)]
+        return taken
+
+    async def _exchange(self, decided: list[Decided], failures: list[Failure], addressed: Iterable[str]) -> tuple[Committed, list[Claim]]:
         """One transaction commits what was decided and claims what comes next.
 
         When the database is away it tries again until the leases of what it holds have nearly run out, and then lets go of it:
@@ -125,18 +158,20 @@ class Worker:
         """
         give_up_at = self._clock.now() + self._lease_ms * 2 // 3
         wait = 50.0
-        platforms = {(message.address or one.turn.claim.address).partition(":")[0] for one in decided for message in one.turn.messages}
-        platforms |= {one.turn.claim.address.partition(":")[0] for one in decided if one.turn.links}
-        lanes = {platform: self._lanes[platform] for platform in platforms if platform in self._lanes}
+        lanes = {platform: self._lanes[platform] for platform in addressed if platform in self._lanes}
         while True:
             now = self._clock.now()
             # What comes of a proof or a link is an event that this very transaction makes.
             proving = any(one.turn.proofs or one.turn.links for one in decided)
-            look = self.hint.take() or self._more or self._draining or proving or now >= self._look_at
-            exchange = self._database.write(lambda connection: self._unit(connection, decided, failures, look, lanes))  # noqa: B023
-            # Delivery that claims now joins this transaction.
+            doubt, self._held.in_doubt = self._alone and self._held.in_doubt, False
+            look = self.hint.take() or self._more or self._draining or proving or doubt or now >= self._look_at
+            if not (look or decided or failures):
+                return NOTHING, []
+            exchange = self._database.write(lambda connection: self._unit(connection, decided, failures, look, doubt, lanes))  # noqa: B023
+            # Delivery that claims now joins this transaction, unless it is given what there is.
             for lane in lanes.values():
-                lane.ring()
+                if not lane.room:
+                    lane.hint.ring()
             try:
                 committed, claims = await exchange
                 if look:
@@ -147,28 +182,41 @@ class Worker:
                 if look:
                     # The look was undone with the rest.
                     self.hint.ring()
+                    self._held.in_doubt |= doubt
                 self._log.warning("the database is away", retry_ms=round(wait), turns=len(decided), cause=type(error).__name__)
                 if self._draining and not decided:
-                    return set(), []
+                    return NOTHING, []
                 await self._clock.sleep(self._clock.spread(wait))
                 wait = min(wait * 2, 2_000)
                 if (decided or failures) and self._clock.now() > give_up_at:
                     self._log.error("turns were let go of because the database was away too long", turns=len(decided))
-                    return set(), []
+                    return NOTHING, []
             except Exception as error:
                 if not decided and not failures:
                     raise
                 self.hint.ring()
+                self._held.in_doubt |= doubt
                 self._log.error("turns could not be committed together", turns=len(decided), **fault(error))
-                return await self._commit_singly(decided, failures), []
+                return Committed(await self._commit_singly(decided, failures), []), []
 
     def _unit(
-        self, connection: Connection, decided: list[Decided], failures: list[Failure], look: bool, lanes: Mapping[str, Hint]
-    ) -> tuple[set[int], list[Claim]]:
+        self,
+        connection: Connection,
+        decided: list[Decided],
+        failures: list[Failure],
+        look: bool,
+        doubt: bool,
+        lanes: Mapping[str, Lane],
+    ) -> tuple[Committed, list[Claim]]:
         now = self._clock.now()
-        self._looks = {platform: lane.looks for platform, lane in lanes.items()}
-        committed = turns.commit(connection, self._node, [one.turn for one in decided], now) if decided else set()
+        self._looks = {platform: lane.hint.looks for platform, lane in lanes.items()}
+        committed = NOTHING
+        if decided:
+            room = {platform: lane.room for platform, lane in lanes.items()} if self._alone else {}
+            committed = turns.commit_and_give(connection, self._node, [one.turn for one in decided], now, room)
         self._fail(connection, failures, now)
+        if doubt:
+            turns.sweep(connection, now)
         if not look:
             return committed, []
         self.hint.looked()
@@ -198,22 +246,23 @@ class Worker:
     def _commit_one(self, connection: Connection, turn: Turn) -> set[int]:
         return turns.commit(connection, self._node, [turn], self._clock.now())
 
-    async def _decide_all(self, claims: list[Claim], claimed_at: int) -> tuple[list[Decided], list[Failure]]:
+    async def _decide_all(self, taken: list[Taken], claimed_at: int) -> tuple[list[Decided], list[Failure]]:
         decided: list[Decided] = []
         failures: list[Failure] = []
         knowledge = self._knowledge()
-        for count, claim in enumerate(claims, 1):
+        for count, (claim, state) in enumerate(taken, 1):
             try:
                 about = await self._original(claim) if claim.events and mirrors(claim.events[0].payload) else None
-                decided.append(self._decide_one(claim, knowledge, about))
+                decided.append(self._decide_one(claim, state, knowledge, about))
             except Exception as error:
                 self._report(claim, error)
                 failures.append(Failure(claim, type(error).__name__))
+                self._let_go(claim)
             if count % BREATH == 0:
                 await asyncio.sleep(0)
                 if self._clock.now() - claimed_at > self._lease_ms // 3:
                     claimed_at = self._clock.now()
-                    await self._renew(claims, claimed_at)
+                    await self._renew([claim for claim, _ in taken], claimed_at)
         return decided, failures
 
     async def _original(self, claim: Claim) -> Original | None:
@@ -226,13 +275,13 @@ class Worker:
             return None
         return originals.read(await self._database.read(partial(mirror.find, place=claim[:2], key=about.of)))
 
-    def _decide_one(self, claim: Claim, knowledge: Knowledge, original: Original | None = None) -> Decided:
+    def _decide_one(self, claim: Claim, state: State | None, knowledge: Knowledge, original: Original | None = None) -> Decided:
         """All pending events of one conversation, in order, as one turn. Raises whatever makes the conversation fail.
 
         An event about an earlier one is decided as the first of its turn only: what it is about must have been committed to be found.
         """
-        state, version = self._states.take(claim.conversation, claim.state) or states.load(claim.state), claim.version
-        effects = Effects(claim, knowledge, self._mail_account, self._codes, self._ids, self._ways, self._said)
+        state, version = state or states.load(claim.state), claim.version
+        effects = Effects(claim, knowledge, self._mail_account, self._codes, self._ids, self._ways)
         done: list[tuple[int, int]] = []
         for pending in claim.events:
             if done and mirrors(pending.payload):
@@ -264,12 +313,10 @@ class Worker:
             state = decision.state
             effects.apply(version, decision.effects, event, state.locale)
             done.append((pending.id, version))
-        dumped = states.dump(state)
-        self._states.keep(claim.conversation, dumped, state)
         turn = Turn(
             claim,
             version,
-            dumped,
+            states.dump(state),
             state.locale,
             tuple(done),
             tuple(effects.messages),
@@ -288,7 +335,7 @@ class Worker:
             tuple(effects.subscriptions.items()),
         )
         received = tuple(pending.received_at for pending in claim.events[: len(done)])
-        return Decided(turn, tuple(effects.outcomes), received, tuple(effects.unmailed))
+        return Decided(turn, state, effects.said, tuple(effects.outcomes), received, tuple(effects.unmailed))
 
     def _report(self, claim: Claim, error: Exception) -> None:
         self._metrics.undecided.labels(type(error).__name__).inc()
@@ -313,12 +360,12 @@ class Worker:
             # The commit will find out whether the conversations are still ours.
             return
 
-    def _publish(self, decided: list[Decided], committed: set[int]) -> None:
+    def _publish(self, decided: list[Decided], committed: Committed, addressed: Mapping[str, int]) -> None:
         if not decided:
             return
-        kept = [one for one in decided if one.turn.claim.conversation in committed]
-        for platform, looks in self._looks.items():
-            self._lanes[platform].ring_unless_seen(looks)
+        # First of all: until a restart nobody else will send what was given to us.
+        self._hand_over(decided, committed.given, addressed)
+        kept = [one for one in decided if self._settle(one, committed.conversations)]
         if any(one.turn.timers for one in kept):
             self._timers.ring()
         now = self._clock.now()
@@ -329,3 +376,41 @@ class Worker:
         self._metrics.count(self._metrics.outcomes, Counter(outcome for one in kept for outcome in one.outcomes))
         if len(kept) < len(decided):
             self._metrics.fenced.inc(len(decided) - len(kept))
+
+    def _hand_over(self, decided: list[Decided], given: list[Due], addressed: Mapping[str, int]) -> None:
+        """What the commit gave goes to the lanes by hand; those with more to send are rung."""
+        said = {one.turn.claim.conversation: one.said for one in decided}
+        by_hand: defaultdict[str, list[tuple[Due, Message | None]]] = defaultdict(list)
+        for due in given:
+            by_hand[turns.platform_of(due.address)].append((due, said[due.conversation].get((due.version, due.ord))))
+        for platform, rows in by_hand.items():
+            self._lanes[platform].take(rows)
+        for platform, looks in self._looks.items():
+            if addressed[platform] > len(by_hand[platform]):
+                self._lanes[platform].hint.ring_unless_seen(looks)
+
+    def _settle(self, one: Decided, committed: set[int]) -> bool:
+        """Whether the turn is committed. What came of it otherwise is for the queue."""
+        claim = one.turn.claim
+        if claim.conversation not in committed:
+            self._let_go(claim)
+            return False
+        self._held.keep(claim, one.turn.version, one.state)
+        if claim.gen == HELD and len(one.turn.events) < len(claim.events):
+            self._let_go(claim)
+        return True
+
+    def _let_go(self, claim: Claim) -> None:
+        """Leave the conversation to the queue, which counts how often it fails."""
+        self._held.give_up(claim.conversation)
+        self._held.in_doubt |= claim.gen == HELD
+
+
+def _addressed(decided: list[Decided]) -> Counter[str]:
+    """How many messages the turns have for each platform. A link may have one more, which its commit writes."""
+    counted: Counter[str] = Counter()
+    for one in decided:
+        counted.update(turns.platform_of(message.address or one.turn.claim.address) for message in one.turn.messages)
+        if one.turn.links:
+            counted[turns.platform_of(one.turn.claim.address)] += 1
+    return counted

@@ -31,10 +31,15 @@ class PendingEvent(NamedTuple):
     payload: str
 
 
+HELD = -1
+"""The `gen` of a claim that was never in the queue: its conversation is held in memory by the only process there is."""
+
+
 class Claim(NamedTuple):
     """A conversation that this node may work on until its lease ends. `state` is "" and `version` 0 before its first turn.
 
-    `address` is the one the conversation is answered at. `events` are all that are pending, in order.
+    `address` is the one the conversation is answered at. `events` are all that are pending, in order. `fence` tells this claim from
+    every other of the conversation. A held one (`gen` is HELD) has no lease and no `state`: who holds it knows that.
     """
 
     shard: int
@@ -247,6 +252,13 @@ class Due(NamedTuple):
     attempt: int
     created_at: int
     receipt: str
+
+
+class Committed(NamedTuple):
+    """The conversations whose turns are in, and the messages that are given to the caller to send, in their order."""
+
+    conversations: set[int]
+    given: list[Due]
 
 
 class Outcome(NamedTuple):

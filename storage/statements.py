@@ -53,6 +53,9 @@ PARK_AFTER = 10
 
 DUE, SENDING, SENT, FAILED, CANCELLED = range(5)
 
+GIVEN = 1 << 62
+"""The end of the lease of a message that its commit gave to the one process there is: as long as that lives."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -140,6 +143,13 @@ class Statements(Builder):
     def _turns(self) -> None:
         key = (work.c.shard, work.c.conversation)
         self.find_addresses = select(address.c.address, address.c.shard, address.c.conversation).where(self._listed(address.c.address))
+        # With what tells whether the conversation may be carried on by whoever holds it in memory.
+        self.find_standing = (
+            select(address.c.address, address.c.shard, address.c.conversation, conversation.c.address, conversation.c.version, key[0])
+            .join(conversation, (conversation.c.shard == address.c.shard) & (conversation.c.id == address.c.conversation))
+            .outerjoin(work, (key[0] == address.c.shard) & (key[1] == address.c.conversation))
+            .where(self._listed(address.c.address))
+        )
         self.add_addresses = self._many(
             self._insert(address).on_conflict_do_nothing(index_elements=["address"]), "address", "shard", "conversation"
         )
@@ -205,9 +215,15 @@ class Statements(Builder):
             .order_by(conversation.c.shard, conversation.c.id)
             .with_for_update()
         )
-        # Where there is but one writer nothing needs to be locked, and both are found in one go.
-        self.look_up_both = (
-            select(conversation.c.id, work.c.owner, work.c.fence, work.c.gen, conversation.c.version, conversation.c.fence)
+        # Where there is but one writer nothing needs to be locked, and all is found in one go, even whether a message waits to be claimed.
+        due = exists().where(
+            outbox.c.shard == conversation.c.shard,
+            outbox.c.conversation == conversation.c.id,
+            outbox.c.status < literal_column(str(SENT)),
+            _is(outbox.c.status, DUE),
+        )
+        self.look_up_all = (
+            select(conversation.c.id, work.c.owner, work.c.fence, work.c.gen, conversation.c.version, conversation.c.fence, due)
             .select_from(conversation)
             .outerjoin(work, and_(work.c.shard == conversation.c.shard, work.c.conversation == conversation.c.id))
             .where(self._listed(conversation.c.shard, conversation.c.id))
@@ -274,7 +290,11 @@ class Statements(Builder):
                 bindparam("now", type_=BigInteger).label("fence"),
             )
             .distinct()
-            .where(_is(inbox.c.turn, 0), ~exists().where(key[0] == inbox.c.shard, key[1] == inbox.c.conversation))
+            .where(
+                _is(inbox.c.turn, 0),
+                inbox.c.received_at <= bindparam("until", type_=BigInteger),
+                ~exists().where(key[0] == inbox.c.shard, key[1] == inbox.c.conversation),
+            )
         )
         self.sweep = (
             self._insert(work)
@@ -301,6 +321,17 @@ class Statements(Builder):
             insert(outbox),
             *("shard", "conversation", "version", "ord", "platform", "address", "payload"),
             *("status", "priority", "next_at", "created_at", "updated_at"),
+        )
+        self.add_given = self._many(
+            insert(outbox),
+            *("shard", "conversation", "version", "ord", "platform", "address", "payload"),
+            *("status", "priority", "next_at", "owner", "lease_until", "created_at", "updated_at"),
+        )
+        key = (outbox.c.shard, outbox.c.conversation, outbox.c.version)
+        self.find_given = (
+            select(*(outbox.c[name] for name in Due._fields[:-1]))
+            .where(self._listed(*key), _is(outbox.c.status, SENDING), outbox.c.owner == bindparam("node"), _is(outbox.c.lease_until, GIVEN))
+            .order_by(*key, outbox.c.ord)
         )
         self.claim_due = self._claim_due(of_platform=False)
         self.claim_due_of = self._claim_due(of_platform=True)

@@ -6,15 +6,15 @@ Rows are locked in key order everywhere (work, then conversation), so that two n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from storage import links, mirror, proofs, statements, subscriptions
-from storage.rows import Claim, NewEvent, PendingEvent, StoredEvent, Turn
+from storage.rows import HELD, Claim, Committed, Due, NewEvent, PendingEvent, StoredEvent, Turn
 from storage.schema import shard_of
-from storage.statements import DUE, EVENTS_PER_CLAIM, PARK_AFTER, rows
+from storage.statements import DUE, EVENTS_PER_CLAIM, GIVEN, PARK_AFTER, SENDING, rows
 
 Key = tuple[int, int]
 """A conversation: (shard, id)."""
@@ -32,15 +32,32 @@ class WorkCounts(NamedTuple):
     oldest_at: int | None
 
 
-def accept(conn: Connection, events: Sequence[NewEvent], now: int) -> list[StoredEvent]:
+Holds = Callable[[int, str, int], bool]
+"""Whether a conversation is held in memory as it stands: asked with its id, the address it is answered at, and its version."""
+
+
+def accept(conn: Connection, events: Sequence[NewEvent], now: int, holds: Holds | None = None) -> list[StoredEvent]:
     """Store events and queue their conversations. Answers in the order of `events`; one that is already stored is not `fresh`.
 
-    An address not seen before begins a conversation, which takes the id of that first event.
+    An address not seen before begins a conversation, which takes the id of that first event. What `holds` says yes to is not queued:
+    its caller has to see to it, or `sweep` will. It is asked about conversations that stand in no queue and have a fresh event.
     """
     if not events:
         return []
     st = statements.of(conn)
-    places = _places(conn, st, events, now)
+    places: dict[str, Key] = {}
+    standing: dict[int, tuple[str, int]] = {}
+    addresses = {event.address for event in events}
+    if holds is None:
+        places = _places(conn, st, addresses)
+    else:
+        for address, shard, id, at, version, queued in conn.execute(st.find_standing, rows((address,) for address in addresses)).all():
+            places[address] = shard, id
+            if queued is None:
+                standing[id] = at, version
+    if len(places) < len(addresses):
+        _begin(conn, st, {event.address: event.id for event in reversed(events) if event.address not in places}, now)
+        places = _places(conn, st, addresses)
     first = {(event.address, event.key): event for event in reversed(events)}
     new = sorted((*places[event.address], event.id, "customer", event.key, event.payload, event.received_at) for event in first.values())
     if st.add_events(conn, new) == len(new):
@@ -48,7 +65,10 @@ def accept(conn: Connection, events: Sequence[NewEvent], now: int) -> list[Store
     else:
         # Under our own id it is ours, whoever stored it: the same unit run a second time still calls it fresh.
         fresh = {id for (id,) in conn.execute(st.find_events, rows(row[:3] for row in new)).all()}
-    wake(conn, {(shard, conversation) for shard, conversation, id, *_ in new if id in fresh}, now)
+    woken = {(shard, conversation) for shard, conversation, id, *_ in new if id in fresh}
+    if holds is not None:
+        woken = {(shard, id) for shard, id in woken if id not in standing or not holds(id, *standing[id])}
+    wake(conn, woken, now)
     stored = []
     for event in events:
         stored.append(StoredEvent(*places[event.address], event.id in fresh))
@@ -56,23 +76,19 @@ def accept(conn: Connection, events: Sequence[NewEvent], now: int) -> list[Store
     return stored
 
 
-def _places(conn: Connection, st: statements.Statements, events: Sequence[NewEvent], now: int) -> dict[str, Key]:
-    """Where each event's address leads."""
-    addresses = rows((address,) for address in {event.address for event in events})
+def _places(conn: Connection, st: statements.Statements, addresses: Iterable[str]) -> dict[str, Key]:
+    """Where each address leads that leads anywhere."""
+    found = conn.execute(st.find_addresses, rows((address,) for address in addresses)).all()
+    return {address: (shard, id) for address, shard, id in found}
 
-    def known() -> dict[str, Key]:
-        return {address: (shard, id) for address, shard, id in conn.execute(st.find_addresses, addresses).all()}
 
-    places = known()
-    starts = {event.address: event.id for event in reversed(events) if event.address not in places}
-    if not starts:
-        return places
+def _begin(conn: Connection, st: statements.Statements, starts: Mapping[str, int], now: int) -> None:
+    """A conversation for each address, with the id beside it."""
     st.add_addresses(conn, [(address, shard_of(id), id) for address, id in sorted(starts.items())])
     # Another node may have begun the same conversation a moment ago: whoever's row is there now is right.
-    places = known()
+    places = _places(conn, st, starts)
     begun = [(address, id) for address, id in starts.items() if places[address][1] == id]
     st.add_conversations(conn, [(shard_of(id), id, 0, 0, address, "", "", now, now) for address, id in begun])
-    return places
 
 
 def wake(conn: Connection, conversations: Iterable[Key], now: int) -> None:
@@ -115,8 +131,17 @@ def commit(conn: Connection, node: str, turns: Sequence[Turn], now: int) -> set[
 
     Repeating a commit whose outcome is unknown is safe: a turn that is already in is reported as applied, and changes nothing.
     """
+    return commit_and_give(conn, node, turns, now, {}).conversations
+
+
+def commit_and_give(conn: Connection, node: str, turns: Sequence[Turn], now: int, room: Mapping[str, int]) -> Committed:
+    """`commit`, which gives the caller what it may send at once, `room` messages of each platform: they are stored as being sent already.
+
+    A message is given only where nothing that was said before it still waits to be claimed. For the one process of a database: what is
+    given to it stays its own until `take_over`.
+    """
     if not turns:
-        return set()
+        return Committed(set(), [])
     st = statements.of(conn)
     keys = rows(map(_by_key, turns))
     held = links.concerned(conn, turns)
@@ -125,46 +150,74 @@ def commit(conn: Connection, node: str, turns: Sequence[Turn], now: int) -> set[
         wake(conn, held, now)
     queued: dict[int, tuple[str | None, int, int]] = {}
     stands: dict[int, tuple[int, int]] = {}
+    clear: set[int] = set()
     if st.one_writer:
-        for id, owner, fence, gen, version, held_by in conn.execute(st.look_up_both, keys).all():
+        for id, owner, fence, gen, version, held_by, due in conn.execute(st.look_up_all, keys).all():
             stands[id] = version, held_by
             if gen is not None:
                 queued[id] = owner, fence, gen
+            if not due:
+                clear.add(id)
     else:
         queued = {id: (owner, fence, gen) for _, id, owner, fence, gen in conn.execute(st.lock_work, keys).all()}
         stands = {id: (version, fence) for _, id, version, fence in conn.execute(st.lock_versions, keys).all()}
     done: set[int] = set()
     applied: list[Turn] = []
+    repeated: list[tuple[int, int, int]] = []
     for turn in sorted(turns, key=_by_key):
         claim = turn.claim
         version, fence = stands.get(claim.conversation, (-1, -1))
         if version == turn.version > claim.version and fence == claim.fence:
             done.add(claim.conversation)
-        elif version == claim.version and queued.get(claim.conversation, ())[:2] == (node, claim.fence):
+            repeated += [(claim.shard, claim.conversation, message.version) for message in turn.messages]
+        elif version == claim.version and (claim.gen == HELD or queued.get(claim.conversation, ())[:2] == (node, claim.fence)):
             done.add(claim.conversation)
             applied.append(turn)
+    given: list[Due] = []
     if applied:
-        _apply(conn, st, applied, now)
+        given = _apply(conn, st, node, applied, now, dict(room), clear)
         if held and (late := links.follow(conn, applied, now).difference(held)):
             wake(conn, late, now)
         _let_go(conn, st, applied, {id: gen for id, (_, _, gen) in queued.items()}, now)
-    return done
+    if repeated and room:
+        # The caller was never told that these are its own to send.
+        given += [Due._make((*row, "")) for row in conn.execute(st.find_given, {**rows(set(repeated)), "node": node}).all()]
+    return Committed(done, given)
 
 
 def _by_key(turn: Turn) -> Key:
     return turn.claim[:2]
 
 
-def _apply(conn: Connection, st: statements.Statements, turns: Sequence[Turn], now: int) -> None:
+def _apply(
+    conn: Connection,
+    st: statements.Statements,
+    node: str,
+    turns: Sequence[Turn],
+    now: int,
+    room: dict[str, int],
+    clear: set[int],
+) -> list[Due]:
+    """`clear`: conversations of which no message waits to be claimed. Returns what is given to the caller to send."""
     states, events, messages, set_timers, cancelled, requests = [], [], [], [], [], []
+    given: list[Due] = []
+    given_rows = []
     for turn in turns:
         shard, id, address, *_ = turn.claim
         states.append((turn.version, turn.claim.fence, turn.state, turn.locale, now, shard, id))
         for event, version in turn.events:
             events.append((version, shard, id, event))
+        platform = platform_of(address)
+        # A link or a proof adds messages of its own between these; they keep their order in the table.
+        at_once = id in clear and len(turn.messages) <= room.get(platform, 0) and not (turn.links or turn.proofs)
         for version, ord, payload, priority, elsewhere in turn.messages:
-            to = elsewhere or address
-            messages.append((shard, id, version, ord, platform_of(to), to, payload, DUE, priority, now, now, now))
+            if at_once and not elsewhere:
+                room[platform] -= 1
+                given.append(Due(shard, id, version, ord, address, payload, priority, 0, now, ""))
+                given_rows.append((shard, id, version, ord, platform, address, payload, SENDING, priority, now, node, GIVEN, now, now))
+            else:
+                to = elsewhere or address
+                messages.append((shard, id, version, ord, platform_of(to), to, payload, DUE, priority, now, now, now))
         for name, due_at in dict(turn.timers).items():
             if due_at is None:
                 cancelled.append((shard, id, name))
@@ -176,6 +229,7 @@ def _apply(conn: Connection, st: statements.Statements, turns: Sequence[Turn], n
     st.finish_events(conn, events)
     st.redact_events(conn, [(payload, *_by_key(turn), event) for turn in turns for event, payload in turn.redactions])
     st.add_messages(conn, messages)
+    st.add_given(conn, given_rows)
     st.set_timer(conn, set_timers)
     st.cancel_timer(conn, cancelled)
     st.add_requests(conn, requests)
@@ -189,6 +243,7 @@ def _apply(conn: Connection, st: statements.Statements, turns: Sequence[Turn], n
         proofs.follow(conn, turns, now)
     if any(turn.subscriptions for turn in turns):
         subscriptions.follow(conn, turns, now)
+    return given
 
 
 def _amend(conn: Connection, st: statements.Statements, turns: Sequence[Turn]) -> None:
@@ -263,14 +318,20 @@ class _Stand(NamedTuple):
 def _let_go(conn: Connection, st: statements.Statements, turns: Sequence[Turn], gens: dict[int, int], now: int) -> None:
     through: list[Key] = []
     more: list[Key] = []
+    woken: list[Key] = []
     for turn in turns:
+        asked = bool(turn.proofs or turn.links)  # what came of those is an event already
+        if turn.claim.gen == HELD:
+            if asked:
+                woken.append(_by_key(turn))
+            continue
         seen_all = gens[turn.claim.conversation] == turn.claim.gen and len(turn.events) == len(turn.claim.events)
-        nothing_left = seen_all and not (turn.proofs or turn.links)  # what came of those is an event already
-        (through if nothing_left else more).append(_by_key(turn))
+        (through if seen_all and not asked else more).append(_by_key(turn))
     if through:
         conn.execute(st.drop_work, rows(through))
     if more:
         conn.execute(st.release_work, {**rows(more), "now": now})
+    wake(conn, woken, now)
 
 
 def fail(conn: Connection, node: str, claims: Sequence[Claim], error: str, now: int) -> None:
@@ -304,9 +365,9 @@ def renew(conn: Connection, node: str, claims: Sequence[Claim], now: int, lease_
     return set(found.scalars())
 
 
-def sweep(conn: Connection, now: int) -> int:
-    """Queue conversations that have pending events but stand in no queue. Returns how many."""
-    return len(conn.execute(statements.of(conn).sweep, {"now": now}).all())
+def sweep(conn: Connection, now: int, until: int | None = None) -> int:
+    """Queue conversations that have pending events, received by `until` (epoch ms; now), but stand in no queue. Returns how many."""
+    return len(conn.execute(statements.of(conn).sweep, {"now": now, "until": now if until is None else until}).all())
 
 
 def take_over(conn: Connection) -> None:

@@ -17,7 +17,7 @@ from conversations.engine import Decision
 from conversations.events import Event, Inbound, MessageReceived
 from conversations.knowledge import Knowledge
 from conversations.model import Address, Message, State, paragraph
-from storage import outbox
+from storage import outbox, turns
 from storage.engines import Database
 from tests.bot.rig import BEGIN_MS, HandClock, Platform, rig, until
 
@@ -186,8 +186,9 @@ async def test_a_message_that_cannot_be_read_holds_up_nothing(database: Database
     async with rig(database, start=False) as here:
         await here.say("ana", "hello")
         await here.decide_all()
-        await database.write(lambda connection: connection.execute(text("UPDATE outbox SET payload = '{\"doc\": 1}'")))
-        here.pipeline.start(here.supervisor)
+    await database.write(turns.take_over)
+    await database.write(lambda connection: connection.execute(text("UPDATE outbox SET payload = '{\"doc\": 1}'")))
+    async with rig(database) as here:
         await here.say("bob", "hi")
         assert await here.board.until(1) == [("bob", "1: hi")]
         assert await here.drain()
@@ -234,7 +235,8 @@ async def test_replies_overtake_what_nobody_waits_for(database: Database, idempo
         change = text("UPDATE outbox SET priority = :priority WHERE address = :address")
         changes = [{"priority": priority, "address": f"test:desk:{chat}"} for chat, priority in urgency.items()]
         await database.write(lambda connection: connection.execute(change, changes))
-        here.pipeline.start(here.supervisor)
+    await database.write(turns.take_over)
+    async with rig(database, platform) as here:
         posts = await here.board.until(3)
         assert [chat for chat, _ in posts] == ["c1", "c2", "c0"]
 

@@ -16,6 +16,7 @@ from sqlalchemy import text
 from bot import states
 from bot.clock import Ids
 from bot.codes import Codes
+from bot.held import Held
 from bot.hints import Hint
 from bot.knowledge import load_knowledge
 from bot.telemetry import Metrics, configure
@@ -119,6 +120,7 @@ class Story:
                 Hint(self.clock),
                 {},
                 Hint(self.clock),
+                Held(1),
                 codes=Codes(b"k" * 32),
                 ids=self.ids,
             )

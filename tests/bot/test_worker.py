@@ -99,7 +99,7 @@ async def test_a_state_of_a_newer_release_is_left_alone(database: Database) -> N
         await here.say("ana", "one")
         await here.board.until(1)
         newer = states.dump(State(turns=1)).replace('"schema":1', '"schema":99')
-        await database.write(lambda c: c.execute(text("UPDATE conversation SET state = :s"), {"s": newer}))
+        await database.write(lambda c: c.execute(text("UPDATE conversation SET state = :s, version = version + 1"), {"s": newer}))
         await here.say("ana", "two")
         await here.say("bob", "hello")
         await here.board.until(2)
