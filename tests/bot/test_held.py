@@ -174,7 +174,7 @@ async def test_what_came_with_a_timer_in_the_same_moment_is_answered_once(databa
         await here.settled()
         assert sorted(text[3:] for text in here.board.of("ana")) == ["TimerFired", "one", "two"]
         assert await rows(database, text("SELECT version FROM conversation")) == [(3,)]
-        assert here.figure("relevo_turns_fenced_total") == 0, "nobody decided it a second time"
+        assert here.figure("relevo_turns_total") == 3, "nobody decided it a second time"
 
 
 async def test_a_chat_that_moved_is_answered_where_it_is(database: Database) -> None:
