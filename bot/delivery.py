@@ -22,7 +22,7 @@ from adapters.base import Adapter, Later, Outbound, Refused, Unreachable
 from bot.clock import Alarm, Clock
 from bot.effects import INTERACTIVE
 from bot.hints import Hint
-from bot.outcomes import address_of, outcome_of, sent_before, so_far
+from bot.outcomes import address_of, back_off_ms, key_of, outcome_of, sent_before, so_far
 from bot.pacing import Pacing
 from bot.telemetry import Logger, Metrics, fault
 from conversations.model import Address, Message
@@ -48,11 +48,6 @@ LEASE_ALONE_MS = 86_400_000
 POLL_MS = 1_000
 LINGER_MS = 50
 """How long a mark may wait for company where a repeated send does no harm: it saves a transaction for most messages."""
-
-BACK_OFF_MS = 1_000
-BACK_OFF_LIMIT_MS = 300_000
-REPLY_BACK_OFF_LIMIT_MS = 30_000
-"""Somebody waits for a reply: it goes out soon after a platform is back, however often that failed before."""
 
 UNEXPECTED_LIMIT = 8
 """After so many errors that the port does not know, the message is set aside."""
@@ -157,7 +152,7 @@ class Lane:
         """Send these, which are committed and its own: in order, each with what it says if that is at hand."""
         for due, message in given:
             if message is not None:
-                self._said[_key(due)] = message
+                self._said[key_of(due)] = message
         self._take([due for due, _ in given])
 
     def drain(self) -> None:
@@ -322,7 +317,7 @@ class Lane:
 
     async def _send(self, row: Due) -> tuple[Outcome, str]:
         """What became of one message, for its row and for the metrics."""
-        key = _key(row)
+        key = key_of(row)
         sent: list[str] = []
         total = 0
         try:
@@ -356,7 +351,7 @@ class Lane:
         except Exception as error:
             self._log.error("delivery failed", platform=self._adapter.name, message=key, attempt=row.attempt, **fault(error))
             if row.attempt < UNEXPECTED_LIMIT:
-                again_at = self._clock.now() + math.ceil(self._back_off(row))
+                again_at = self._clock.now() + math.ceil(self._clock.spread(back_off_ms(row)))
                 why = type(error).__name__
                 return outcome_of(row, outbox.DUE, next_at=again_at, platform_id=so_far(sent, total), error=why), "later"
             outcome, name = outcome_of(row, outbox.FAILED, error=type(error).__name__), "failed"
@@ -367,6 +362,8 @@ class Lane:
 
     def _again_when(self, address: Address, priority: int) -> int:
         """0 if a call to that chat may be made now, which then counts; otherwise when it may be asked again."""
+        if self._pacing is None and not self._held_until:
+            return 0
         now = self._clock.now()
         if now < self._held_until:
             return self._held_until
@@ -375,7 +372,7 @@ class Lane:
     def _wait(self, row: Due, later: Later) -> int:
         """When the message may be tried again; until then its chat, or all of the account, is left alone if the platform asked for that."""
         now = self._clock.now()
-        wait = math.ceil(later.after * 1000 if later.after > 0 else self._back_off(row))
+        wait = math.ceil(later.after * 1000 if later.after > 0 else self._clock.spread(back_off_ms(row)))
         if later.whole:
             self._held_until = max(self._held_until, now + wait)
             self._log.warning("a platform wants nothing of the account for a while", platform=self._adapter.name, ms=wait)
@@ -396,14 +393,5 @@ class Lane:
         except Exception as error:
             # Nothing of it is stored, and the next try at the old address is told the same.
             self._log.error("a chat's new address could not be stored", platform=self._adapter.name, **fault(error))
-            return self._clock.now() + math.ceil(self._back_off(row))
+            return self._clock.now() + math.ceil(self._clock.spread(back_off_ms(row)))
         return self._clock.now()
-
-    def _back_off(self, row: Due) -> float:
-        limit = REPLY_BACK_OFF_LIMIT_MS if row.priority <= INTERACTIVE else BACK_OFF_LIMIT_MS
-        return self._clock.spread(min(limit, BACK_OFF_MS * 2 ** min(row.attempt, 20)))
-
-
-def _key(row: Due) -> str:
-    """What tells one message from all others, wherever it is sent."""
-    return f"{row.conversation}.{row.version}.{row.ord}"

@@ -6,8 +6,14 @@ from functools import lru_cache
 
 import msgspec
 
+from bot.effects import INTERACTIVE
 from conversations.model import Address
 from storage.rows import Due, Outcome
+
+BACK_OFF_MS = 1_000
+BACK_OFF_LIMIT_MS = 300_000
+REPLY_BACK_OFF_LIMIT_MS = 30_000
+"""Somebody waits for a reply: it goes out soon after a platform is back, however often that failed before."""
 
 _receipt: msgspec.json.Decoder[tuple[int, list[str]]] = msgspec.json.Decoder(tuple[int, list[str]])
 
@@ -33,3 +39,14 @@ def sent_before(row: Due, total: int) -> list[str]:
 
 def outcome_of(row: Due, status: int, *, next_at: int = 0, platform_id: str = "", error: str = "") -> Outcome:
     return Outcome(row.shard, row.conversation, row.version, row.ord, status, next_at, platform_id, error)
+
+
+def key_of(row: Due) -> str:
+    """What tells a message from all others, wherever it is sent, and however often."""
+    return f"{row.conversation}.{row.version}.{row.ord}"
+
+
+def back_off_ms(row: Due) -> int:
+    """How long a message waits that failed once more."""
+    limit = REPLY_BACK_OFF_LIMIT_MS if row.priority <= INTERACTIVE else BACK_OFF_LIMIT_MS
+    return min(limit, BACK_OFF_MS << min(row.attempt, 20))

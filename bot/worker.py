@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from bot import originals, states
 from bot.clock import Clock, Ids
 from bot.codes import Codes
+from bot.decided import Decided, Failure, Taken, addressed_by
 from bot.delivery import Lane
 from bot.effects import Effects, Ways
 from bot.held import Held
@@ -25,7 +25,7 @@ from conversations.knowledge import Knowledge
 from conversations.model import Message, State
 from storage import mirror, proofs, turns
 from storage.engines import Connection, Database, Unavailable
-from storage.rows import HELD, Claim, Committed, Due, NewCode, Turn
+from storage.rows import HELD, Claim, Committed, Due, Turn
 from storage.statements import EVENTS_PER_CLAIM
 
 Decide = Callable[[State, Event, Knowledge], Decision]
@@ -35,29 +35,6 @@ LEASE_MS = 10_000
 POLL_MS = 1_000
 BREATH = 16
 """After so many conversations the loop lets others in, so that a full batch does not hold up the sockets."""
-
-
-class Failure(NamedTuple):
-    claim: Claim
-    error: str
-
-
-class Decided(NamedTuple):
-    """A turn to be committed, and what is to be told once it is; `said` are its messages by version and order."""
-
-    turn: Turn
-    state: State
-    said: Mapping[tuple[int, int], Message]
-    outcomes: tuple[tuple[str, str], ...]
-    received: tuple[int, ...]
-    unmailed: tuple[tuple[NewCode, str], ...] = ()
-
-
-class Taken(NamedTuple):
-    """A conversation to be carried on, with its state if that is in memory."""
-
-    claim: Claim
-    state: State | None
 
 
 NOTHING = Committed(set(), [])
@@ -133,7 +110,7 @@ class Worker:
             if not (decided or failures or self._more or self._draining or self._held.ready or self._held.in_doubt):
                 await self.hint.wait(self._look_at - self._clock.now())
             claimed_at = self._clock.now()
-            addressed = _addressed(decided)
+            addressed = addressed_by(decided)
             committed, claims = await self._exchange(decided, failures, addressed)
             self._publish(decided, committed, addressed)
             await self._tell_codes(decided, committed.conversations)
@@ -364,20 +341,18 @@ class Worker:
         if not decided:
             return
         # First of all: until a restart nobody else will send what was given to us.
-        self._hand_over(decided, committed.given, addressed)
+        self._give(decided, committed.given, addressed)
         kept = [one for one in decided if self._settle(one, committed.conversations)]
         if any(one.turn.timers for one in kept):
             self._timers.ring()
         now = self._clock.now()
         self._metrics.turns.inc(sum(len(one.turn.events) for one in kept))
-        for one in kept:
-            for received_at in one.received:
-                self._metrics.turn_seconds.observe((now - received_at) / 1000)
+        self._metrics.turn_seconds.note([now - received_at for one in kept for received_at in one.received])
         self._metrics.count(self._metrics.outcomes, Counter(outcome for one in kept for outcome in one.outcomes))
         if len(kept) < len(decided):
             self._metrics.fenced.inc(len(decided) - len(kept))
 
-    def _hand_over(self, decided: list[Decided], given: list[Due], addressed: Mapping[str, int]) -> None:
+    def _give(self, decided: list[Decided], given: list[Due], addressed: Mapping[str, int]) -> None:
         """What the commit gave goes to the lanes by hand; those with more to send are rung."""
         said = {one.turn.claim.conversation: one.said for one in decided}
         by_hand: defaultdict[str, list[tuple[Due, Message | None]]] = defaultdict(list)
@@ -404,13 +379,3 @@ class Worker:
         """Leave the conversation to the queue, which counts how often it fails."""
         self._held.give_up(claim.conversation)
         self._held.in_doubt |= claim.gen == HELD
-
-
-def _addressed(decided: list[Decided]) -> Counter[str]:
-    """How many messages the turns have for each platform. A link may have one more, which its commit writes."""
-    counted: Counter[str] = Counter()
-    for one in decided:
-        counted.update(turns.platform_of(message.address or one.turn.claim.address) for message in one.turn.messages)
-        if one.turn.links:
-            counted[turns.platform_of(one.turn.claim.address)] += 1
-    return counted

@@ -296,6 +296,10 @@ class Statements(Builder):
                 ~exists().where(key[0] == inbox.c.shard, key[1] == inbox.c.conversation),
             )
         )
+        # What the only process was given by hand is in no queue.
+        self.count_unqueued = select(func.count(inbox.c.conversation.distinct()), func.min(inbox.c.received_at)).where(
+            _is(inbox.c.turn, 0), ~exists().where(key[0] == inbox.c.shard, key[1] == inbox.c.conversation)
+        )
         self.sweep = (
             self._insert(work)
             .from_select(["shard", "conversation", "ready_at", "gen", "fence"], forgotten, include_defaults=False)

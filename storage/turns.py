@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from storage import links, mirror, proofs, statements, subscriptions
+from storage import links, mirror, proofs, statements, subscriptions, ticket_turns
 from storage.rows import HELD, Claim, Committed, Due, NewEvent, PendingEvent, StoredEvent, Turn
 from storage.schema import shard_of
 from storage.statements import DUE, EVENTS_PER_CLAIM, GIVEN, PARK_AFTER, SENDING, rows
@@ -236,7 +236,7 @@ def _apply(
     if any(turn.amendments for turn in turns):
         _amend(conn, st, turns)
     if any(turn.tickets or turn.changes or turn.entries or turn.ratings for turn in turns):
-        _follow(conn, st, turns, now)
+        ticket_turns.follow(conn, turns, now)
     if any(turn.mirrored for turn in turns):
         mirror.follow(conn, turns)
     if any(turn.proofs for turn in turns):
@@ -256,63 +256,6 @@ def _amend(conn: Connection, st: statements.Statements, turns: Sequence[Turn]) -
                 text, email = found[at]
                 found[at] = ("\n".join(filter(None, (text, more_text))), new_email or email)
     st.amend_requests(conn, [(text, email, *at) for at, (text, email) in found.items()])
-
-
-def _follow(conn: Connection, st: statements.Statements, turns: Sequence[Turn], now: int) -> None:
-    """Open tickets, and carry on those there are: each change is made only from the state it was meant for."""
-    st.add_tickets(conn, [(*_by_key(turn), *ticket[:-4], now, now, *ticket[-4:]) for turn in turns for ticket in turn.tickets])
-    keys: set[tuple[int, int, str]] = set()
-    for turn in turns:
-        named = [
-            *(ticket.key for ticket in turn.tickets),
-            *(change.ticket for change in turn.changes),
-            *(entry.ticket for entry in turn.entries),
-            *(rating.ticket for rating in turn.ratings),
-        ]
-        keys.update((*_by_key(turn), key) for key in named)
-    stands = {(shard, id, key): _Stand(*rest) for shard, id, key, *rest in conn.execute(st.lock_tickets, rows(sorted(keys))).all()}
-    changes, entries = [], []
-    for turn in turns:
-        place = _by_key(turn)
-        for change in turn.changes:
-            stand = stands.get((*place, change.ticket))
-            if stand is not None and (not change.before or change.before == stand.state):
-                changes.append((*place, *change))
-                if change.before != change.state and change.before:
-                    stands[*place, change.ticket] = stand.moved(change.state, change.at)
-        for entry in turn.entries:
-            stand = stands.get((*place, entry.ticket))
-            if stand is not None:
-                entries.append((*place, *entry))
-                if entry.author == "team" and stand.first_reply_at is None:
-                    stands[*place, entry.ticket] = stand._replace(first_reply_at=entry.at)
-        for ticket, rating in turn.ratings:
-            if (*place, ticket) in stands:
-                stands[*place, ticket] = stands[*place, ticket]._replace(rating=rating)
-    st.add_changes(conn, changes)
-    st.add_entries(conn, entries)
-    st.move_tickets(conn, [(s.state, now, s.first_reply_at, s.resolved_at, s.closed_at, s.rating, *at) for at, s in sorted(stands.items())])
-
-
-class _Stand(NamedTuple):
-    """What moves in a ticket."""
-
-    state: str
-    first_reply_at: int | None
-    resolved_at: int | None
-    closed_at: int | None
-    rating: int | None
-
-    def moved(self, state: str, at: int) -> _Stand:
-        match state:
-            case "resolved":
-                return self._replace(state=state, resolved_at=at)
-            case "closed" | "merged":
-                return self._replace(state=state, closed_at=at)
-            case "reopened":
-                return self._replace(state=state, resolved_at=None, closed_at=None)
-            case _:
-                return self._replace(state=state)
 
 
 def _let_go(conn: Connection, st: statements.Statements, turns: Sequence[Turn], gens: dict[int, int], now: int) -> None:
@@ -384,8 +327,10 @@ def unpark(conn: Connection, now: int) -> int:
 
 def counts(conn: Connection) -> WorkCounts:
     """For the metrics."""
-    waiting, parked, oldest_at = conn.execute(statements.of(conn).count_work).one()
-    return WorkCounts(waiting, parked, oldest_at)
+    st = statements.of(conn)
+    queued, parked, ready_at = conn.execute(st.count_work).one()
+    unqueued, received_at = conn.execute(st.count_unqueued).one()
+    return WorkCounts(queued + unqueued, parked, min((at for at in (ready_at, received_at) if at is not None), default=None))
 
 
 def platform_of(address: str) -> str:

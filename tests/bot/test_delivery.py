@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from adapters.base import Later, Rate, Refused, Unreachable
-from bot.delivery import BACK_OFF_LIMIT_MS, LINGER_MS, MOVES_LIMIT, REPLY_BACK_OFF_LIMIT_MS, UNEXPECTED_LIMIT
+from bot.delivery import LINGER_MS, MOVES_LIMIT, UNEXPECTED_LIMIT
 from bot.effects import INTERACTIVE
+from bot.outcomes import BACK_OFF_LIMIT_MS, REPLY_BACK_OFF_LIMIT_MS
 from conversations.effects import Say
 from conversations.engine import Decision
 from conversations.events import Event, Inbound, MessageReceived

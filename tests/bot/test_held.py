@@ -295,7 +295,7 @@ async def test_whichever_transaction_is_the_last_everything_is_answered_once_and
     async with opened(file) as database:
         platform = Platform()
         watched = Photographed(database, file, tmp_path, lambda: len(platform.board.posts))
-        async with rig(watched, platform) as here:  # type: ignore[arg-type]
+        async with rig(watched, platform) as here:
             await tell_all(here, waiting=True)
             await here.board.until(7)
             shown = list(here.board.posts)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
 
 import pytest
+from prometheus_client.exposition import generate_latest
 
-from bot.telemetry import configure, fault, loop_fault
+from bot.telemetry import Metrics, configure, fault, loop_fault
 
 SECRET = "my password is hunter2"
 
@@ -78,3 +80,19 @@ def test_what_only_draws_tracebacks_is_not_loaded_even_where_it_is_installed() -
     code = "import sys, bot.cli; print('rich' in sys.modules); import rich; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+def test_durations_are_counted_by_their_bounds_and_summed() -> None:
+    metrics = Metrics()
+    metrics.turn_seconds.note([1, 5, 6, 250, 60_000])
+    metrics.turn_seconds.note([])
+    text = generate_latest(metrics.registry).decode()
+    found = dict(re.findall(r'relevo_turn_seconds_bucket\{le="(.+?)"\} (\S+)', text))
+    assert {bound: float(count) for bound, count in found.items()} == {
+        **dict.fromkeys(("0.01", "0.025", "0.05", "0.1"), 3.0),
+        **dict.fromkeys(("0.25", "0.5", "1.0", "2.5", "10.0"), 4.0),
+        "0.005": 2.0,
+        "+Inf": 5.0,
+    }
+    assert "relevo_turn_seconds_sum 60.262" in text
+    assert "relevo_turn_seconds_count 5.0" in text

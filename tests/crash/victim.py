@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-from bot.delivery import REPLY_BACK_OFF_LIMIT_MS
+from bot.outcomes import REPLY_BACK_OFF_LIMIT_MS
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60.0
