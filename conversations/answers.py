@@ -8,36 +8,19 @@ begins on it was found for each knowledge base.
 from __future__ import annotations
 
 import math
-import re
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from operator import add, mul
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
 from conversations import gate
 from conversations.corpus import WEIGHTS, Floats
-from conversations.features import (
-    LOOK_AT,
-    MOST_READ,
-    MOST_WORDS,
-    NUMBER,
-    Reader,
-    Word,
-    first_two,
-    first_word,
-    is_order,
-    last_word,
-    separable,
-    words,
-)
 from conversations.knowledge import Verdict
 from conversations.language import LanguageTeller
 from conversations.spelling import Speller
+from conversations.vocabulary import FOREIGN_CONCEPT, STRANGERS, Vocabulary
 
 T = TypeVar("T")
 
@@ -45,18 +28,10 @@ FORMAT = 2
 """Of the arrays that `dump` gives. Raised whenever features or arrays change, so that an older file is learnt anew."""
 
 _OFFERED = 3
-_CACHED = 2000
-"""Words, and pairs of words, whose terms are remembered. People use few: most questions are read without looking at a letter."""
-_PIECES = 700
-_PIECE = 24
-"""Pieces of texts, as they stand between blanks, that are remembered, and how many characters they may have: 120 KB at most."""
-_PERSONAL = re.compile(r"[\d@]")
-"""Pieces with these are not remembered: they come once, and belong to somebody."""
 _RECENT = 512
 """Whole texts for which it is remembered what they came to: a greeting, a "thanks", and what many ask during one incident come again
 within minutes in the very same words. They are known by their hash alone, since what customers wrote is not to be kept.
 """
-_FOREIGN_CONCEPT = -2
 
 
 class Phrase(NamedTuple):
@@ -101,72 +76,20 @@ class Scorer:
         return best, gate.Signs(math.log(own / others), centroid, lead, math.log1p(known))
 
 
-class _Place(Struct, frozen=True, eq=False):
-    """What a word comes to by where it stands: the numbers of what it is as the first of a text and as the last; its stems, for who stands
-    beside it.
-    """
-
-    begins: tuple[int, ...]
-    ends: tuple[int, ...]
-    word: Word
-
-
-class _Known(Struct, frozen=True, eq=False):
-    """What a word comes to: the numbers of its known terms, how many of its terms nobody wrote, and which language it speaks for.
-
-    `squares` is the rarity of its n-grams, all together; `row` where the sum of what they add to the scores is kept. It is told from
-    others by which object it is, not by what is in it.
-    """
-
-    stems: frozenset[int]
-    grams: frozenset[int]
-    concepts: tuple[int, ...]
-    missing_stems: int
-    missing_grams: int
-    missing_concepts: int
-    squares: float
-    row: int
-    odds: Sequence[float]
-    place: _Place
-
-
-class _Neighbours(Struct, frozen=True, eq=False):
-    """What two words side by side come to: numbers of their pairs, of the concepts they mean together, and how many are foreign.
-
-    `begins` are the numbers of what they are where a text begins with them.
-    """
-
-    pairs: tuple[int, ...]
-    concepts: tuple[int, ...]
-    missing: int
-    begins: tuple[int, ...]
-
-
-_STRANGERS = _Neighbours((), (), 0, ())
-"""Most words that stand side by side: they come to nothing beyond themselves."""
-
-
 class Answers:
-    """The matcher of one knowledge base. Nothing changes after learning but a cache of words: use it from one thread at a time."""
+    """The matcher of one knowledge base. Nothing changes after learning but what is remembered: use it from one thread at a time."""
 
     __slots__ = (
-        "_cache",
         "_eager",
-        "_latest",
         "_names",
-        "_pairs",
-        "_pieces",
-        "_rarity",
-        "_reader",
-        "_rows",
         "_scorer",
         "_speller",
         "_tables",
         "_teller",
-        "_terms",
         "_told",
         "_unseen",
         "_verdicts",
+        "_vocabulary",
         "_zones",
     )
 
@@ -184,22 +107,12 @@ class Answers:
         self._names = tuple(names)
         self._eager = tuple(eager)
         self._tables = tuple(tables)
-        self._rarity = array("f", rarity.tolist())
-        self._unseen = max(self._rarity, default=1.0)
-        # Behind the rows of the terms stands one for each remembered word: what its character n-grams add to the scores, all together.
-        self._terms = len(scorer.rows)
-        self._rows = np.empty((self._terms + _CACHED + MOST_READ, scorer.rows.shape[1]), np.float32)
-        self._rows[: self._terms] = scorer.rows
-        self._scorer = Scorer(self._rows[: self._terms], scorer.lean)
+        self._vocabulary = Vocabulary(tables, rarity, scorer.rows, speller, teller)
+        self._unseen = max(self._vocabulary.rarity, default=1.0)
+        self._scorer = Scorer(self._vocabulary.rows[: len(scorer.rows)], scorer.lean)
         self._zones = zones
         self._speller = speller
         self._teller = teller
-        self._reader = Reader()
-        self._cache: dict[str, _Known] = {}
-        self._pieces: dict[str, tuple[_Known, ...]] = {}
-        self._pairs: dict[tuple[_Known, _Known], _Neighbours] = {}
-        # A turn asks for the language and then for the match of the same text: its words are read once.
-        self._latest: tuple[str, list[_Known]] = ("", [])
         self._verdicts: dict[int, Verdict] = {}
         self._told: dict[int, str] = {}
 
@@ -230,46 +143,9 @@ class Answers:
     def language(self, text: str) -> str:
         told = self._told.get(hash(text))
         if told is None:
-            told = self._teller.weigh(text, [known.odds for known in self._read(text)])
+            told = self._teller.weigh(text, [known.odds for known in self._vocabulary.read(text)])
             _keep(self._told, text, told)
         return told
-
-    def _read(self, text: str) -> list[_Known]:
-        """What its words come to, in order."""
-        if self._latest[0] != text:
-            self._make_room()
-            self._latest = (text, self._read_pieces(text) if separable(text) else self._read_whole(text))
-        return self._latest[1]
-
-    def _make_room(self) -> None:
-        # Never in the middle of a text: the words before would lose their rows to those after. So there are MOST_READ rows more.
-        if len(self._cache) > _CACHED:
-            self._cache.clear()
-            self._pieces.clear()
-            self._pairs.clear()
-
-    def _read_pieces(self, text: str) -> list[_Known]:
-        pieces, read = self._pieces, list[_Known]()
-        for piece in text[:LOOK_AT].split():
-            known = pieces.get(piece)
-            read += self._look_at(piece) if known is None else known
-            if len(read) > MOST_WORDS:
-                self._make_room()
-                return self._read_whole(text)
-        return read
-
-    def _read_whole(self, text: str) -> list[_Known]:
-        return [self._cache.get(word) or self._look_up(word) for word in words(text)]
-
-    def _look_at(self, piece: str) -> tuple[_Known, ...]:
-        if is_order(piece):
-            return (self._cache.get(NUMBER) or self._look_up(NUMBER),)
-        known = tuple(self._read_whole(piece))
-        if len(piece) <= _PIECE and not _PERSONAL.search(piece):
-            if len(self._pieces) >= _PIECES:
-                self._pieces.clear()
-            self._pieces[piece] = known
-        return known
 
     def signs(self, text: str) -> tuple[str, gate.Signs] | None:
         """The best topic and the signs that the gate weighs, for learning its weights; None when no word is known."""
@@ -277,7 +153,8 @@ class Answers:
         return None if judged is None else (self._names[judged[0][0]], judged[1])
 
     def _judged(self, text: str) -> tuple[list[int], gate.Signs] | None:
-        read = self._read(text)
+        vocabulary = self._vocabulary
+        read = vocabulary.read(text)
         if not read or not self._names:
             return None
         stems: set[int] = set()
@@ -303,70 +180,23 @@ class Answers:
             rows.append(word.row)
         if not stems and not grams:
             return None
-        pairs = self._pairs
-        neighbours = [pairs.get(pair) or self._look_up_pair(pair) for pair in pairwise(read)]
+        neighbours = vocabulary.neighbours(read)
         for together in neighbours:
-            if together is not _STRANGERS:
+            if together is not STRANGERS:
                 stems.update(together.pairs)
                 concepts.update(together.concepts)
                 missing_concepts += together.missing
         stems.update(read[0].place.begins, neighbours[0].begins if neighbours else (), read[-1].place.ends)
-        concepts.discard(_FOREIGN_CONCEPT)
-        rarity, unseen = self._rarity.__getitem__, self._unseen
+        concepts.discard(FOREIGN_CONCEPT)
+        rarity, unseen = vocabulary.rarity.__getitem__, self._unseen
         in_stems = WEIGHTS[0] / math.sqrt(sum(map(rarity, stems)) + missing_stems * unseen or 1)
         in_concepts = WEIGHTS[2] / math.sqrt(sum(map(rarity, concepts)) + missing_concepts * unseen or 1)
         squares -= sum(map(rarity, shared))
         in_grams = WEIGHTS[1] / math.sqrt(squares + missing_grams * unseen) if grams else 0.0
         factors = [in_stems] * len(stems) + [in_concepts] * len(concepts) + [-in_grams] * len(shared) + [in_grams] * len(rows)
-        taken = self._rows.take(np.array([*stems, *concepts, *shared, *rows], np.intp), 0)
+        taken = vocabulary.rows.take(np.array([*stems, *concepts, *shared, *rows], np.intp), 0)
         scores: list[float] = np.array(factors, np.float32).dot(taken).tolist()
         return self._scorer.judge(scores, known)
-
-    def _look_up(self, word: str) -> _Known:
-        stems, grams, concepts = self._tables
-        parts = self._reader.word(word)
-        if parts.english not in stems and parts.spanish not in stems and (meant := self._speller.near(word)):
-            parts = self._reader.word(meant)
-        both = {parts.english, parts.spanish}
-        seen_stems = frozenset(sorted([stems[stem] for stem in both if stem in stems]))
-        seen_grams = frozenset(sorted([grams[gram] for gram in parts.grams if gram in grams]))
-        seen_concepts = _numbers(concepts, parts.concept)
-        known = _Known(
-            seen_stems,
-            seen_grams,
-            seen_concepts,
-            len(both) - len(seen_stems),
-            len(parts.grams) - len(seen_grams),
-            1 if parts.concept and not seen_concepts else 0,
-            sum(self._rarity[gram] for gram in seen_grams),
-            self._terms + len(self._cache),
-            self._teller.odds(word),
-            _Place(
-                _numbers(stems, first_word(parts.english)),
-                _numbers(stems, last_word(parts.english)),
-                # Its n-grams have become numbers: kept as letters as well, they would be the most of what a word takes.
-                parts._replace(grams=frozenset()),
-            ),
-        )
-        self._rows[known.row] = self._scorer.rows[list(seen_grams)].sum(0)
-        self._cache[word] = known
-        return known
-
-    def _look_up_pair(self, pair: tuple[_Known, _Known]) -> _Neighbours:
-        left, right = [known.place.word for known in pair]
-        numbers, _, concepts = self._tables
-        beside = left.beside(right)
-        meant = [concepts.get(self._reader.concepts[stems], _FOREIGN_CONCEPT) for stems in beside if stems in self._reader.concepts]
-        # A pair nobody wrote says nothing beyond its words: only words count as missing.
-        said = tuple([numbers[stems] for stems in beside if stems in numbers])
-        begins = _numbers(numbers, first_two(left.english, right.english))
-        together = _STRANGERS
-        if said or meant or begins:
-            together = _Neighbours(said, tuple(meant), meant.count(_FOREIGN_CONCEPT), begins)
-        if len(self._pairs) >= _CACHED:
-            self._pairs.clear()
-        self._pairs[pair] = together
-        return together
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything as plain arrays: for `numpy.savez`, to be read back without pickle."""
@@ -376,7 +206,7 @@ class Answers:
             "names": _pack(self._names),
             "eager": np.array(self._eager, bool),
             **{f"terms{block}": _pack(table) for block, table in enumerate(self._tables)},
-            "rarity": np.array(self._rarity, np.float32),
+            "rarity": np.array(self._vocabulary.rarity, np.float32),
             "rows": self._scorer.rows,
             "lean": self._scorer.lean,
             "zones": np.array(self._zones, np.float64),
@@ -419,10 +249,6 @@ def _keep(kept: dict[int, T], text: str, made: T) -> None:
     if len(kept) >= _RECENT:
         kept.clear()
     kept[hash(text)] = made
-
-
-def _numbers(table: Mapping[str, int], term: str) -> tuple[int, ...]:
-    return (table[term],) if term in table else ()
 
 
 def _pack(names: Iterable[str]) -> NDArray[np.uint8]:
