@@ -30,9 +30,9 @@ from conversations.spelling import Speller
 
 _CACHED = 2000
 """Words, and pairs of words, whose terms are remembered. People use few: most questions are read without looking at a letter."""
-_PIECES = 700
+_PIECES = 500
 _PIECE = 24
-"""Pieces of texts, as they stand between blanks, that are remembered, and how many characters they may have: 120 KB at most."""
+"""Pieces of texts, as they stand between blanks, that are remembered, and how many characters they may have: 200 KB at most."""
 _PERSONAL = re.compile(r"[\d@]")
 """Pieces with these are not remembered: they come once, and belong to somebody."""
 FOREIGN_CONCEPT = -2
