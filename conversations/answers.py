@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from operator import add, mul
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,10 +17,10 @@ from numpy.typing import NDArray
 
 from conversations import gate
 from conversations.corpus import WEIGHTS, Floats
-from conversations.features import Reader, Word, ends_of, words
 from conversations.knowledge import Verdict
 from conversations.language import LanguageTeller
 from conversations.spelling import Speller
+from conversations.vocabulary import FOREIGN_CONCEPT, STRANGERS, Vocabulary
 
 T = TypeVar("T")
 
@@ -29,13 +28,10 @@ FORMAT = 2
 """Of the arrays that `dump` gives. Raised whenever features or arrays change, so that an older file is learnt anew."""
 
 _OFFERED = 3
-_CACHED = 2000
-"""Words, and pairs of words, whose terms are remembered. People use few: most questions are read without looking at a letter."""
 _RECENT = 512
 """Whole texts for which it is remembered what they came to: a greeting, a "thanks", and what many ask during one incident come again
 within minutes in the very same words. They are known by their hash alone, since what customers wrote is not to be kept.
 """
-_NO_CONCEPT, _FOREIGN_CONCEPT = -1, -2
 
 
 class Phrase(NamedTuple):
@@ -61,73 +57,39 @@ class Scorer:
         self.lean = lean
         self._lean: list[float] = lean.tolist()
 
-    def judge(self, scores: list[float], known: int) -> tuple[list[float], int, gate.Signs]:
-        """From a question's three scores per topic: the ranking, the winner, and the signs of a good match.
+    def judge(self, scores: list[float], known: int) -> tuple[list[int], gate.Signs]:
+        """From a question's three scores per topic: the best topics, best first, and the signs of a good match.
 
         So many of its words are `known`: phrases have them.
         """
         # Plain lists: for as many numbers as a desk has topics, each call of NumPy costs more than what it does.
         topics = len(self._lean)
         ranking = list(map(add, scores, self._lean))
-        winner = ranking.index(max(ranking))
+        best = sorted(range(topics), key=ranking.__getitem__, reverse=True)[:_OFFERED]
         evidence = scores[topics : 2 * topics]
-        own = math.exp(evidence[winner])
+        score = evidence[best[0]]
+        own = math.exp(score)
         # "None of them" stands by with a score of nought.
-        others = 1.0 + math.fsum(map(math.exp, evidence)) - own
-        signs = gate.Signs(
-            log_odds=math.log(own / others),
-            centroid=max(scores[2 * topics :]),
-            lead=gate.lead(evidence[winner], math.fsum(map(mul, evidence, evidence))),
-            known=math.log1p(known),
-        )
-        return ranking, winner, signs
-
-
-class _Known(NamedTuple):
-    """What a word comes to: the numbers of its known terms, how many of its terms nobody wrote, and which language it speaks for.
-
-    `squares` is the rarity of its n-grams, all together; `row` where the sum of what they add to the scores is kept.
-    """
-
-    word: Word
-    stems: frozenset[int]
-    grams: frozenset[int]
-    concept: int
-    missing_stems: int
-    missing_grams: int
-    squares: float
-    row: int
-    odds: Sequence[float]
-
-
-class _Neighbours(NamedTuple):
-    """What two words side by side come to: numbers of their pairs, of the concepts they mean together, and how many are foreign."""
-
-    pairs: list[int]
-    concepts: list[int]
-    missing: int
+        others = 1.0 + sum(map(math.exp, evidence)) - own
+        centroid = max(scores[2 * topics :])
+        lead = gate.lead(score, sum(map(mul, evidence, evidence)))
+        return best, gate.Signs(math.log(own / others), centroid, lead, math.log1p(known))
 
 
 class Answers:
-    """The matcher of one knowledge base. Nothing changes after learning but a cache of words: use it from one thread at a time."""
+    """The matcher of one knowledge base. Nothing changes after learning but what is remembered: use it from one thread at a time."""
 
     __slots__ = (
-        "_cache",
         "_eager",
-        "_latest",
         "_names",
-        "_pairs",
-        "_rarity",
-        "_reader",
-        "_rows",
         "_scorer",
         "_speller",
         "_tables",
         "_teller",
-        "_terms",
         "_told",
         "_unseen",
         "_verdicts",
+        "_vocabulary",
         "_zones",
     )
 
@@ -145,21 +107,12 @@ class Answers:
         self._names = tuple(names)
         self._eager = tuple(eager)
         self._tables = tuple(tables)
-        self._rarity: list[float] = rarity.tolist()
-        self._unseen = max(self._rarity, default=1.0)
-        # Behind the rows of the terms stands one for each remembered word: what its character n-grams add to the scores, all together.
-        self._terms = len(scorer.rows)
-        self._rows = np.empty((self._terms + _CACHED, scorer.rows.shape[1]), np.float32)
-        self._rows[: self._terms] = scorer.rows
-        self._scorer = Scorer(self._rows[: self._terms], scorer.lean)
+        self._vocabulary = Vocabulary(tables, rarity, scorer.rows, speller, teller)
+        self._unseen = max(self._vocabulary.rarity, default=1.0)
+        self._scorer = Scorer(self._vocabulary.rows[: len(scorer.rows)], scorer.lean)
         self._zones = zones
         self._speller = speller
         self._teller = teller
-        self._reader = Reader()
-        self._cache: dict[str, _Known] = {}
-        self._pairs: dict[tuple[str, str], _Neighbours] = {}
-        # A turn asks for the language and then for the match of the same text: its words are read once.
-        self._latest: tuple[str, tuple[list[str], list[_Known]]] = ("", ([], []))
         self._verdicts: dict[int, Verdict] = {}
         self._told: dict[int, str] = {}
 
@@ -174,11 +127,10 @@ class Answers:
         judged = self._judged(text)
         if judged is None:
             return _NOTHING
-        ranking, winner, signs = judged
+        best, signs = judged
         weighed = gate.weigh(signs)
-        best = sorted(range(len(ranking)), key=ranking.__getitem__, reverse=True)[:_OFFERED]
         return Verdict(
-            zone=self._zones.of(weighed, self._eager[winner]),
+            zone=self._zones.of(weighed, self._eager[best[0]]),
             topics=tuple([self._names[topic] for topic in best]),
             confidence=gate.chance(weighed),
         )
@@ -191,107 +143,60 @@ class Answers:
     def language(self, text: str) -> str:
         told = self._told.get(hash(text))
         if told is None:
-            told = self._teller.weigh(text, [known.odds for known in self._read(text)[1]])
+            told = self._teller.weigh(text, [known.odds for known in self._vocabulary.read(text)])
             _keep(self._told, text, told)
         return told
-
-    def _read(self, text: str) -> tuple[list[str], list[_Known]]:
-        """Its words, in order, and what they come to."""
-        if self._latest[0] != text:
-            cache, found = self._cache, words(text)
-            # Never in the middle of a text: the words before would lose their rows to those after.
-            if len(cache) + len(found) > _CACHED:
-                cache.clear()
-            self._latest = (text, (found, [cache.get(word) or self._look_up(word) for word in found]))
-        return self._latest[1]
 
     def signs(self, text: str) -> tuple[str, gate.Signs] | None:
         """The best topic and the signs that the gate weighs, for learning its weights; None when no word is known."""
         judged = self._judged(text)
-        return None if judged is None else (self._names[judged[1]], judged[2])
+        return None if judged is None else (self._names[judged[0][0]], judged[1])
 
-    def _judged(self, text: str) -> tuple[list[float], int, gate.Signs] | None:
-        found, read = self._read(text)
-        if not self._names:
+    def _judged(self, text: str) -> tuple[list[int], gate.Signs] | None:
+        vocabulary = self._vocabulary
+        read = vocabulary.read(text)
+        if not read or not self._names:
             return None
-        # A word counts once, however often it is said; each is remembered as one object.
-        distinct = list({id(known): known for known in read}.values())
         stems: set[int] = set()
         grams: set[int] = set()
         concepts: set[int] = set()
         # Words come with the sum over their n-grams, but what two of them share counts once.
         shared: list[int] = []
-        known_words = missing_stems = missing_grams = missing_concepts = 0
+        rows: list[int] = []
+        known = missing_stems = missing_grams = missing_concepts = 0
         squares = 0.0
-        for known in distinct:
-            if known.stems:
-                known_words += 1
-                stems |= known.stems
-            shared += grams & known.grams
-            grams |= known.grams
-            if known.concept >= 0:
-                concepts.add(known.concept)
-            elif known.concept == _FOREIGN_CONCEPT:
-                missing_concepts += 1
-            missing_stems += known.missing_stems
-            missing_grams += known.missing_grams
-            squares += known.squares
+        # A word counts once, however often it is said; in most questions each is said once.
+        for word in read if len(set(read)) == len(read) else dict.fromkeys(read):
+            if word.stems:
+                known += 1
+                stems |= word.stems
+            shared += grams & word.grams
+            grams |= word.grams
+            concepts.update(word.concepts)
+            missing_stems += word.missing_stems
+            missing_grams += word.missing_grams
+            missing_concepts += word.missing_concepts
+            squares += word.squares
+            rows.append(word.row)
         if not stems and not grams:
             return None
-        pairs = self._pairs
-        for pair in pairwise(found):
-            said, meant, missing = pairs.get(pair) or self._look_up_pair(pair)
-            stems.update(said)
-            concepts.update(meant)
-            missing_concepts += missing
-        numbers = self._tables[0]
-        stems.update([numbers[end] for end in ends_of([known.word.english for known in read]) if end in numbers])
-        concepts.discard(_FOREIGN_CONCEPT)
-        rarity, unseen = self._rarity, self._unseen
-        in_stems = WEIGHTS[0] / math.sqrt(sum([rarity[n] for n in stems]) + missing_stems * unseen or 1)
-        in_concepts = WEIGHTS[2] / math.sqrt(sum([rarity[n] for n in concepts]) + missing_concepts * unseen or 1)
-        squares -= sum([rarity[n] for n in shared])
+        neighbours = vocabulary.neighbours(read)
+        for together in neighbours:
+            if together is not STRANGERS:
+                stems.update(together.pairs)
+                concepts.update(together.concepts)
+                missing_concepts += together.missing
+        stems.update(read[0].place.begins, neighbours[0].begins if neighbours else (), read[-1].place.ends)
+        concepts.discard(FOREIGN_CONCEPT)
+        rarity, unseen = vocabulary.rarity.__getitem__, self._unseen
+        in_stems = WEIGHTS[0] / math.sqrt(sum(map(rarity, stems)) + missing_stems * unseen or 1)
+        in_concepts = WEIGHTS[2] / math.sqrt(sum(map(rarity, concepts)) + missing_concepts * unseen or 1)
+        squares -= sum(map(rarity, shared))
         in_grams = WEIGHTS[1] / math.sqrt(squares + missing_grams * unseen) if grams else 0.0
-        numbered = [*stems, *concepts, *shared, *[known.row for known in distinct]]
-        factors = [in_stems] * len(stems) + [in_concepts] * len(concepts) + [-in_grams] * len(shared) + [in_grams] * len(distinct)
-        scores: list[float] = (np.array(factors, np.float32) @ self._rows.take(numbered, 0)).tolist()
-        return self._scorer.judge(scores, known_words)
-
-    def _look_up(self, word: str) -> _Known:
-        stems, grams, concepts = self._tables
-        odds = self._teller.odds(word)
-        parts = self._reader.word(word)
-        if parts.english not in stems and parts.spanish not in stems and (meant := self._speller.near(word)):
-            parts = self._reader.word(meant)
-        both = {parts.english, parts.spanish}
-        seen_stems = frozenset(sorted([stems[stem] for stem in both if stem in stems]))
-        seen_grams = frozenset(sorted([grams[gram] for gram in parts.grams if gram in grams]))
-        known = _Known(
-            parts,
-            seen_stems,
-            seen_grams,
-            concepts.get(parts.concept, _FOREIGN_CONCEPT) if parts.concept else _NO_CONCEPT,
-            len(both) - len(seen_stems),
-            len(parts.grams) - len(seen_grams),
-            sum(self._rarity[gram] for gram in seen_grams),
-            self._terms + len(self._cache),
-            odds,
-        )
-        self._rows[known.row] = self._scorer.rows[list(seen_grams)].sum(0)
-        self._cache[word] = known
-        return known
-
-    def _look_up_pair(self, pair: tuple[str, str]) -> _Neighbours:
-        left, right = [(self._cache.get(word) or self._look_up(word)).word for word in pair]
-        numbers, _, concepts = self._tables
-        beside = left.beside(right)
-        meant = [concepts.get(self._reader.concepts[stems], _FOREIGN_CONCEPT) for stems in beside if stems in self._reader.concepts]
-        # A pair nobody wrote says nothing beyond its words: only words count as missing.
-        known = _Neighbours([numbers[stems] for stems in beside if stems in numbers], meant, meant.count(_FOREIGN_CONCEPT))
-        if len(self._pairs) >= _CACHED:
-            self._pairs.clear()
-        self._pairs[pair] = known
-        return known
+        factors = [in_stems] * len(stems) + [in_concepts] * len(concepts) + [-in_grams] * len(shared) + [in_grams] * len(rows)
+        taken = vocabulary.rows.take(np.array([*stems, *concepts, *shared, *rows], np.intp), 0)
+        scores: list[float] = np.array(factors, np.float32).dot(taken).tolist()
+        return self._scorer.judge(scores, known)
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything as plain arrays: for `numpy.savez`, to be read back without pickle."""
@@ -301,7 +206,7 @@ class Answers:
             "names": _pack(self._names),
             "eager": np.array(self._eager, bool),
             **{f"terms{block}": _pack(table) for block, table in enumerate(self._tables)},
-            "rarity": np.array(self._rarity, np.float32),
+            "rarity": np.array(self._vocabulary.rarity, np.float32),
             "rows": self._scorer.rows,
             "lean": self._scorer.lean,
             "zones": np.array(self._zones, np.float64),

@@ -25,6 +25,7 @@ _WORD = re.compile(r"[^\W_]{1,40}")
 """No language has longer words; what is longer is a paste, and is read in pieces so that none can be costly."""
 _DIGIT = re.compile(r"\d")
 _NUMBER = re.compile(r"(?<![\w.])#?\s?\d{4,}(?!\w)")
+_ORDER = re.compile(r"#?\d{4,}[.,;:?!)]*")
 _ADDRESS = re.compile(r"(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)")
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _APOSTROPHES = re.compile(r"(?<=\w)['’`´](?=\w)")
@@ -60,6 +61,26 @@ def words(text: str) -> list[str]:
     if SHORT_FORMS.keys().isdisjoint(found):
         return found
     return [word for short in found for word in SHORT_FORMS.get(short, (short,))]
+
+
+NUMBER = "xnumber"
+MOST_READ = MOST_WORDS * (1 + max(map(len, SHORT_FORMS.values())))
+"""Words that may be seen, piece by piece, before it is known that a text has more than MOST_WORDS: one piece may have as many itself."""
+
+
+def separable(text: str) -> bool:
+    """Whether its words are those of the pieces between its blanks, one after the other, while they are no more than MOST_WORDS.
+
+    No rule of `words` looks beyond a blank. But whether this sign is an apostrophe hangs on the rest of the text.
+    """
+    return "`" not in text
+
+
+def is_order(piece: str) -> bool:
+    """Whether a piece is the number of an order and no more. Nobody else has the same, so they are what is new in many questions; NUMBER
+    is all that `words` makes of it.
+    """
+    return _ORDER.fullmatch(piece) is not None
 
 
 class Word(NamedTuple):
@@ -127,7 +148,22 @@ class Reader:
 
 def ends_of(stems: list[str]) -> tuple[str, ...]:
     """How a sentence begins and ends, which tells a question from an order."""
-    return (f"^ {stems[0]}", f"^ {' '.join(stems[:2])}", f"{stems[-1]} $") if stems else ()
+    if not stems:
+        return ()
+    ends = (first_word(stems[0]), last_word(stems[-1]))
+    return (*ends, first_two(stems[0], stems[1])) if len(stems) > 1 else ends
+
+
+def first_word(stem: str) -> str:
+    return f"^ {stem}"
+
+
+def first_two(stem: str, following: str) -> str:
+    return f"^ {stem} {following}"
+
+
+def last_word(stem: str) -> str:
+    return f"{stem} $"
 
 
 def _grams(word: str) -> list[str]:

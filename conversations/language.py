@@ -32,11 +32,12 @@ class LanguageTeller:
     all share weighs nothing. Keys begin with the kind: `w`, `g` or `c`.
     """
 
-    __slots__ = ("evidence", "locales")
+    __slots__ = ("_by_letter", "evidence", "locales")
 
     def __init__(self, locales: tuple[str, ...], evidence: Evidence) -> None:
         self.locales = locales
         self.evidence = evidence
+        self._by_letter = {key[1:]: odds for key, odds in evidence.items() if key[0] == "c"}
 
     @classmethod
     def learn(cls, texts: Iterable[tuple[str, str]]) -> LanguageTeller:
@@ -79,14 +80,14 @@ class LanguageTeller:
 
     def weigh(self, text: str, odds: Iterable[Sequence[float]]) -> str:
         """`tell`, for who has the odds of the words already."""
-        found = [each for each in odds if each]
+        found = list(filter(None, odds))
         if len(self.locales) < 2:
             return self.locales[0] if self.locales and found else ""
         if not text.isascii():
-            found += [each for letter in _letters(text) if (each := self.evidence.get("c" + letter))]
+            found += map(self._by_letter.__getitem__, self._by_letter.keys() & text[:LOOK_AT].lower())
         if not found:
             return ""
-        sums = [sum(column) for column in zip(*found, strict=True)]
+        sums = list(map(sum, zip(*found, strict=True)))
         best, second = sorted(sums, reverse=True)[:2]
         return self.locales[sums.index(best)] if best - second >= SURE else ""
 

@@ -79,7 +79,7 @@ def _find_zones(likeness: Floats, owner: Indices, said: Sequence[Sequence[set[st
         seen: set[str] = set().union(*[word for phrase in kept.tolist() for word in said[phrase]])
         for phrase, scores in zip(asked.tolist(), (likeness[np.ix_(asked, kept)] @ scorer.rows).tolist(), strict=True):
             known = len([word for word in said[phrase] if not seen.isdisjoint(word)])
-            weighed.append(gate.weigh(scorer.judge(scores, known)[2]))
+            weighed.append(gate.weigh(scorer.judge(scores, known)[1]))
     if not weighed:
         return gate.Zones(gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)
     shipped = (gate.ANSWER_FROM, gate.EAGER_FROM, gate.OFFER_FROM)

@@ -49,15 +49,23 @@ _clean: set[int] = set()
 def _mask(text: str) -> Masked:
     kinds: dict[Kind, None] = {}
     small = text.lower()
+    # A plain loop: this is done for everything that anybody writes, and `any` with a generator takes three times as long.
+    for sign in _SIGNS:
+        if sign in small:
+            text = _by_rules(text, small, kinds)
+            break
+    if _DIGITS.search(text):
+        text = _CARD.sub(_hider("card", _card, kinds), text)
+    return Masked(text, tuple(kinds))
+
+
+def _by_rules(text: str, small: str, kinds: dict[Kind, None]) -> str:
     for kind, signs, pattern, hidden in _RULES:
-        # A plain loop: this is done for everything that anybody writes, and `any` with a generator takes three times as long.
         for sign in signs:
             if sign in small:
                 text = pattern.sub(_hider(kind, hidden, kinds), text)
                 break
-    if _DIGITS.search(text):
-        text = _CARD.sub(_hider("card", _card, kinds), text)
-    return Masked(text, tuple(kinds))
+    return text
 
 
 def _hider(
@@ -225,3 +233,5 @@ _RULES = (
     _Rule("password", ("root", "admin", "ubuntu", "debian", "user", "usuario"), _CREDENTIALS, _group),
     _Rule("password", ("sshpass", "mysql", "--password"), _OPTION, _option),
 )
+_SIGNS = tuple(dict.fromkeys(sign for rule in _RULES for sign in rule.signs))
+"""All of them, each once: nearly every text has none, and is not held to one rule after the other."""

@@ -6,17 +6,17 @@ import io
 import subprocess
 import sys
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from conversations.answers import Answers, Phrase, StaleArrays
-from conversations.features import LOOK_AT, words
+from conversations.features import LOOK_AT, MOST_WORDS, NUMBER, is_order, separable, words
 from conversations.knowledge import Verdict
 from conversations.language import LanguageTeller
 from conversations.learning import learn
@@ -240,6 +240,22 @@ def test_a_matcher_that_heard_much_says_the_same_as_a_new_one() -> None:
     assert again == seasoned == [(anew.match(text), anew.language(text)) for text in reversed(asked)][::-1]
 
 
+def test_a_matcher_that_forgot_its_words_says_the_same_as_a_new_one() -> None:
+    made_up = ["".join(letters) for letters in product("bdfghkmptv", "aeiou", "lnrs", "aeiou", "xzk")]
+    by_pieces = [" ".join(made_up[n : n + 110]) for n in range(0, len(made_up), 110)]
+    as_a_whole = [f"{text} `" for text in by_pieces]
+    with_too_many = [".".join(made_up[n : n + 100]) + " ty" * 40 for n in range(0, len(made_up), 300)]
+    heard = learn(PHRASES)
+    for n, others in enumerate((as_a_whole, by_pieces, with_too_many, as_a_whole)):
+        for text in (f"{question} {'!' * n}" for question in ASKED):
+            anew = reloaded(ANSWERS)
+            assert (heard.match(text), heard.language(text)) == (anew.match(text), anew.language(text))
+        for text in others:
+            heard.match(text + f" {n}")
+        anew = reloaded(ANSWERS)
+        assert (heard.match(others[-1]), heard.language(others[-1])) == (anew.match(others[-1]), anew.language(others[-1]))
+
+
 def test_the_order_of_the_topics_and_the_run_do_not_matter() -> None:
     backwards = learn([phrase for topic in reversed(SHOP) for phrase in PHRASES if phrase.topic == topic])
     for name, array in ANSWERS.dump().items():
@@ -303,6 +319,41 @@ def test_phrases_without_a_word_and_phrases_twice_do_no_harm() -> None:
 )
 def test_words(text: str, found: str) -> None:
     assert " ".join(words(text)) == found
+
+
+_TYPED = st.text(st.one_of(st.sampled_from(" \t\u00a0\u2003#.,'’´`@¿?!0149aeimnortxyzáñßﬁ²½👍🙏❤\u0301"), st.characters()), max_size=80)
+
+
+@given(
+    st.one_of(
+        _TYPED,
+        st.lists(st.sampled_from(["12", "#", "3456", "u r", "10.0.0", ".7", "a@b", ".es", "thx", "don´t", "x´", " ", "´s"])).map("".join),
+    )
+)
+@example("don`t, isn't")
+@settings(max_examples=400, deadline=None)
+def test_the_words_of_a_text_are_those_of_its_pieces(text: str) -> None:
+    if separable(text):
+        found = [word for piece in text[:LOOK_AT].split() for word in words(piece)]
+        assert len(found) > MOST_WORDS or found == words(text)
+
+
+@pytest.mark.parametrize(
+    ("piece", "is_one"),
+    [
+        ("#123456", True),
+        ("2000?", True),
+        ("1234).", True),
+        ("٣٤٥٦", True),
+        ("123", False),
+        ("#12345a", False),
+        ("1234.5", False),
+        ("##1234", False),
+    ],
+)
+def test_the_number_of_an_order_is_known_as_one_without_being_read(piece: str, is_one: bool) -> None:
+    assert is_order(piece) == is_one
+    assert not is_one or words(piece) == [NUMBER]
 
 
 # --- language ---
