@@ -15,6 +15,7 @@ from conversations.events import TimerFired, decoder
 from storage import sessions, timers, transcript, turns
 from storage.engines import Database, Rejected, Unavailable
 from storage.rows import Entry, Session
+from tests.contracts.store_alone import AloneContract
 from tests.contracts.store_area import AreaContract
 from tests.contracts.store_links import LinksContract
 from tests.contracts.store_mirror import MirrorContract
@@ -283,6 +284,7 @@ class UnitsContract(StoreSteps):
 class StoreContract(
     AreaContract,
     TurnsContract,
+    AloneContract,
     TicketsContract,
     MirrorContract,
     NoticesContract,
