@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from conversations.effects import Effect, Say
 from conversations.events import Event, MessageReceived
 from conversations.forms import Form
-from conversations.knowledge import Knowledge
+from conversations.knowledge import Knowledge, Recent
 from conversations.model import Attachment, Choice, Doc, Filling, Frame, Idle, Message, Offer, Prompt, Sheet, State
 from conversations.values import Remark
 
@@ -18,6 +18,22 @@ PROMPTS_KEPT = 8
 """How many questions back a button still works. Older ones are told that the talk has moved on."""
 
 LABEL_LIMIT = 75
+
+
+class Standing:
+    """Choices that follow from the desk's content alone, in one language: they are the same for everybody, and come with nearly every turn.
+
+    `under` an answer, by its topic; the ways `out` of the talk with the desk, by what is put first; and the `menu`, but for what it has for
+    one customer alone. Each is filled in by the flow that offers it.
+    """
+
+    def __init__(self, knowledge: Knowledge, locale: str) -> None:
+        self.under: dict[str, tuple[Offer, ...]] = {}
+        self.out: dict[tuple[str, ...], tuple[Offer, ...]] = {}
+        self.menu: tuple[Offer, ...] = ()
+
+
+standing_of = Recent(Standing)
 
 
 class Turn:
@@ -42,6 +58,10 @@ class Turn:
     @property
     def frame(self) -> Frame:
         return self.state.frames[-1] if self.state.frames else Idle()
+
+    @property
+    def standing(self) -> Standing:
+        return standing_of(self.knowledge, self.locale)
 
     def remember(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)

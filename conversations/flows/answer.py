@@ -70,9 +70,12 @@ def body(turn: Turn, topic: Topic) -> Doc:
 
 
 def follow_ups(turn: Turn, topic: Topic) -> tuple[Offer, ...]:
-    helped = (turn.offer("choice.helpful", "helpful", topic.id), turn.offer("choice.unhelpful", "unhelpful", topic.id))
-    related = tuple(turn.topic_offer(id) for id in topic.related[:RELATED_SHOWN] if id in turn.knowledge.topics)
-    return (*helped, *related, *ways_out(turn, topic.actions))
+    under = turn.standing.under
+    if (known := under.get(topic.id)) is None:
+        helped = (turn.offer("choice.helpful", "helpful", topic.id), turn.offer("choice.unhelpful", "unhelpful", topic.id))
+        related = (turn.topic_offer(id) for id in topic.related[:RELATED_SHOWN] if id in turn.knowledge.topics)
+        known = under[topic.id] = (*helped, *related, *ways_out(turn, topic.actions))
+    return known
 
 
 def helpful(turn: Turn, topic: str) -> None:

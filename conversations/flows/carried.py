@@ -105,6 +105,8 @@ def not_passed(turn: Turn, event: NotPassed) -> None:
 
 def offers(turn: Turn) -> tuple[Offer, ...]:
     """Forms that linked chats have under way, to be gone on with here."""
+    if not turn.state.links:
+        return ()
     texts, locale = turn.knowledge.texts, turn.locale
     return tuple(
         Offer(texts.label("carried.resume", locale, place=linking.named(turn, peer))[:LABEL_LIMIT], "continue", peer.draft)
