@@ -39,7 +39,7 @@ def menu_offers(turn: Turn) -> tuple[Offer, ...]:
     state, desk = turn.state, turn.knowledge.desk
     resume = (turn.offer("form.resume", "resume"),) if state.draft else ()
     others = [turn.offer("form.resume_other", "resume", spare.key) for spare in state.spare]
-    mine = (turn.offer("choice.tickets", "tickets"),) if state.tickets or any([peer.tickets for peer in state.links]) else ()
+    mine = (turn.offer("choice.tickets", "tickets"),) if state.tickets or any(peer.tickets for peer in state.links) else ()
     own = (turn.offer("choice.services", "services"),) if state.proof else ()
     language = (turn.offer("choice.language", "language"),) if len(desk.locales) > 1 else ()
     links = (turn.offer("choice.links", "links"),) if state.links else ()
