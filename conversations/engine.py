@@ -49,7 +49,7 @@ from conversations.phrases import PHRASES as PHRASES
 from conversations.phrases import VALUES as VALUES
 from conversations.texts import fold as fold
 from conversations.texts import folded_label
-from conversations.turn import Turn
+from conversations.turn import Turn, meant
 
 TOPIC = "topic_"
 """Before a topic's id in a link into the chat: Telegram lets only `A-Za-z0-9_-` through, 64 of them."""
@@ -70,8 +70,6 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     turn = Turn(state, event, knowledge, GUIDES)
     form.refresh(turn)
     proof.refresh(turn)
-    if turn.state.said and not isinstance(event, MessageEdited | MessageDeleted | CodeSent | ProofFailed):
-        turn.remember(said=0)
     match event:
         case Started():
             hint_language(turn, event.locale)
@@ -229,11 +227,9 @@ def typed_choice(state: State, text: str) -> Offer | None:
 
 def press(turn: Turn, key: str) -> None:
     prompt_id, _, n = key.rpartition(".")
-    for prompt in turn.state.prompts:
-        if prompt.id == prompt_id and n.isascii() and n.isdecimal() and len(n) < 4 and 1 <= int(n) <= len(prompt.offers):
-            act(turn, prompt.offers[int(n) - 1], prompt.about)
-            return
-    if not subscriptions.pressed(turn, key):
+    if n.isascii() and n.isdecimal() and len(n) < 4 and (found := meant(turn.state, prompt_id, int(n))) is not None:
+        act(turn, *found)
+    elif not subscriptions.pressed(turn, key):
         menu.moved_on(turn)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from conversations.flows import carried
 from conversations.flows.stack import put_aside
-from conversations.model import Doc, Filling, Idle, Offer
+from conversations.model import IDLE, Doc, Filling, Offer
 from conversations.turn import Turn
 
 WAYS = ("ticket", "person")
@@ -19,7 +19,7 @@ def greet(turn: Turn, lead: Doc = ()) -> None:
     """Start over: what was under way is left (a request stays recorded, a form can be gone on with) and the menu is shown after `lead`."""
     put_aside(turn)
     known = turn.state.greeted
-    turn.remember(frames=(Idle(),), greeted=True, misses=0)
+    turn.remember(frames=IDLE, greeted=True, misses=0)
     if lead:
         words = (*lead, *turn.phrase("menu.choose"))
     else:
