@@ -159,7 +159,8 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
 def hear(turn: Turn, text: str) -> None:
     """Something was written: an answer to what was just asked, or else a question."""
     # What is pasted into a form (logs, names) tells nothing of who pasted it.
-    telling = not isinstance(turn.frame, Filling) or (len(text.split()) > 3 and not any(map(str.isdigit, text)))
+    frame = turn.frame
+    telling = not isinstance(frame, Filling) or (len(text.split()) > 3 and not any(map(str.isdigit, text)))
     if telling and not turn.state.locale_chosen and (locale := turn.knowledge.matcher.language(text[:LANGUAGE_LIMIT])):
         turn.remember(locale=locale)
     if not text.strip():
@@ -170,19 +171,18 @@ def hear(turn: Turn, text: str) -> None:
     if (offer := typed_choice(turn.state, text)) is not None:
         act(turn, offer, turn.state.prompts[-1].about)
         return
-    frame = turn.frame
-    if not isinstance(frame, Filling):
-        turn.remember(said=turn.words_of)
-    if isinstance(frame, Proving) and proof.hear(turn, frame, text):
-        return
     if isinstance(frame, Filling):
         if topic := form.hear(turn, text):
             answer.give(turn, turn.knowledge.topics[topic])
         return
-    if fold(text) in turn.knowledge.texts.words("ticket.list_words", turn.locale):
+    turn.remember(said=turn.words_of)
+    if isinstance(frame, Proving) and proof.hear(turn, frame, text):
+        return
+    typed = fold(text)
+    if typed in turn.words("ticket.list_words"):
         my_tickets.show_all(turn)
         return
-    if fold(text) in turn.knowledge.texts.words("services.list_words", turn.locale):
+    if typed in turn.words("services.list_words"):
         act(turn, Offer("", "services"), "")
         return
     if isinstance(frame, Proving):
@@ -198,7 +198,7 @@ def hear(turn: Turn, text: str) -> None:
     if not isinstance(frame, Contact):
         answer.ask(turn, text)
         return
-    if fold(text) in turn.knowledge.texts.words("contact.skip_words", turn.locale):
+    if typed in turn.words("contact.skip_words"):
         contact.skip(turn)
         return
     verdict = turn.knowledge.matcher.match(text)

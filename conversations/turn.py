@@ -25,13 +25,16 @@ ABOUT_WORDS = (MessageEdited, MessageDeleted, CodeSent, ProofFailed)
 
 
 class Standing:
-    """Choices that follow from the desk's content alone, in one language: they are the same for everybody, and come with nearly every turn.
+    """What follows from the desk's content alone, in one language: it is the same for everybody, and comes with nearly every turn.
 
-    `under` an answer, by its topic; the ways `out` of the talk with the desk, by what is put first; and the `menu`, but for what it has for
-    one customer alone. Each is filled in by the flow that offers it.
+    The `words` that may be typed for a command, by phrase: every text is compared with most of them. The choices `under` an answer, by its
+    topic; the ways `out` of the talk with the desk, by what is put first; and the `menu`, but for what it has for one customer alone.
+    Choices are filled in by the flow that offers them.
     """
 
     def __init__(self, knowledge: Knowledge, locale: str) -> None:
+        texts = knowledge.texts  # and no more of it: what the desk has learnt is large
+        self.words: Callable[[str], frozenset[str]] = lru_cache(maxsize=64)(lambda id: texts.words(id, locale))
         self.under: dict[str, tuple[Offer, ...]] = {}
         self.out: dict[tuple[str, ...], tuple[Offer, ...]] = {}
         self.menu: tuple[Offer, ...] = ()
@@ -49,31 +52,29 @@ class Turn:
         self.frame = self._under_way()
         self.event = event
         self.knowledge = knowledge
-        self.locale = self._spoken()
+        self._speak()
         self.guides = guides
         self.effects: list[Effect] = []
         self.spoke = self.asked = False
         # The number of the event whose words are being read: a message's own, or that of the message which was changed.
         self.words_of = event.seq if isinstance(event, MessageReceived) else 0
 
-    def _spoken(self) -> str:
+    def _speak(self) -> None:
         # A desk may drop a language while conversations in it are under way.
-        desk = self.knowledge.desk
-        return self.state.locale if self.state.locale in desk.locales else desk.default_locale
+        desk, locale = self.knowledge.desk, self.state.locale
+        self.locale = locale if locale in desk.locales else desk.default_locale
+        self.standing = standing_of(self.knowledge, self.locale)
+        self.words = self.standing.words
 
     def _under_way(self) -> Frame:
         return (self.state.frames or IDLE)[-1]
-
-    @property
-    def standing(self) -> Standing:
-        return standing_of(self.knowledge, self.locale)
 
     def remember(self, **changes: Any) -> None:
         self.state = replace(self.state, **changes)
         if "frames" in changes:
             self.frame = self._under_way()
         if "locale" in changes:
-            self.locale = self._spoken()
+            self._speak()
 
     def push(self, frame: Frame) -> None:
         self.remember(frames=(*self.state.frames, frame))

@@ -120,12 +120,12 @@ class Lead(Asking):
         typed = fold(text)
         if len(typed) > 30:
             return ""
-        texts, locale = self.turn.knowledge.texts, self.turn.locale
+        turn = self.turn
         ways = {
-            "cancel": texts.words("form.cancel_words", locale),
-            "back": texts.words("form.back_words", locale),
-            "skip": texts.words("form.skip_words", locale),
-            "send": texts.words("form.send_words", locale),
+            "cancel": turn.words("form.cancel_words"),
+            "back": turn.words("form.back_words"),
+            "skip": turn.words("form.skip_words"),
+            "send": turn.words("form.send_words"),
         }
         return next((command for command, words in ways.items() if typed in words), "")
 
