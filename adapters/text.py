@@ -159,9 +159,10 @@ def fit_choices(message: Message, capabilities: Capabilities) -> Message:
     """The message as it is when the platform can draw all its choices, else with all of them numbered: half a list would hide the rest."""
     unit, limit = capabilities.text_unit, capabilities.label_limit
     drawable = len(message.choices) <= capabilities.choices
+    # No unit counts more than four to a character, so a short label is not counted at all.
+    short = limit if unit == "code points" else limit // 4
     for choice in message.choices if drawable else ():
-        # No unit counts more than four to a character, so a short label is not counted at all.
-        if len(choice.label) * 4 > limit and length(choice.label, unit) > limit:
+        if len(choice.label) > short and length(choice.label, unit) > limit:
             drawable = False
             break
     return message if drawable else number_choices(message)

@@ -161,8 +161,10 @@ def hear(turn: Turn, text: str) -> None:
     # What is pasted into a form (logs, names) tells nothing of who pasted it.
     frame = turn.frame
     telling = not isinstance(frame, Filling) or (len(text.split()) > 3 and not any(map(str.isdigit, text)))
-    if telling and not turn.state.locale_chosen and (locale := turn.knowledge.matcher.language(text[:LANGUAGE_LIMIT])):
-        turn.remember(locale=locale)
+    if telling and not turn.state.locale_chosen:
+        locale = turn.knowledge.matcher.language(text[:LANGUAGE_LIMIT])
+        if locale and locale != turn.state.locale:
+            turn.remember(locale=locale)
     if not text.strip():
         turn.say(turn.phrase("message.empty"), menu.menu_offers(turn))
         return
