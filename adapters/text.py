@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeVar
 
 from msgspec.structs import replace
 
@@ -12,6 +13,9 @@ from adapters.base import Capabilities
 from adapters.splitting import length
 from conversations.engine import fold
 from conversations.model import Bold, Break, Bullets, Choice, Code, Doc, Inline, Italic, Link, Message, Paragraph, Steps, Text
+from conversations.texts import plain
+
+T = TypeVar("T")
 
 
 class Dialect:
@@ -58,28 +62,25 @@ class Dialect:
         return "".join([self.text(child.text) if type(child) is Text else self._inline(child) for child in children])
 
     def _block(self, block: Paragraph | Bullets | Steps) -> str:
-        match block:
-            case Paragraph(children):
-                return self.paragraph(self.line(children))
-            case Bullets(items):
-                return "\n".join([self.item(self.bullet, self.line(item)) for item in items])
-            case Steps(items):
-                return "\n".join([self.item(f"{n}. ", self.line(item)) for n, item in enumerate(items, 1)])
+        if isinstance(block, Paragraph):
+            return self.paragraph(self.line(block.children))
+        if isinstance(block, Bullets):
+            return "\n".join([self.item(self.bullet, self.line(item)) for item in block.items])
+        return "\n".join([self.item(f"{n}. ", self.line(item)) for n, item in enumerate(block.items, 1)])
 
     def _inline(self, inline: Inline) -> str:
-        match inline:
-            case Text(text):
-                return self.text(text)
-            case Bold(children):
-                return self.bold(self.line(children))
-            case Italic(children):
-                return self.italic(self.line(children))
-            case Code(text):
-                return self.code(text)
-            case Link(url, children):
-                return self.link(url, self.line(children))
-            case Break():
-                return self.break_()
+        # The commonest first, and asked by type: to take a class pattern apart costs more than what is drawn here.
+        if isinstance(inline, Bold):
+            return self.bold(self.line(inline.children))
+        if isinstance(inline, Text):
+            return self.text(inline.text)
+        if isinstance(inline, Code):
+            return self.code(inline.text)
+        if isinstance(inline, Link):
+            return self.link(inline.url, self.line(inline.children))
+        if isinstance(inline, Italic):
+            return self.italic(self.line(inline.children))
+        return self.break_()
 
 
 PLAIN = Dialect()
@@ -88,6 +89,43 @@ PLAIN = Dialect()
 def plain_text(message: Message) -> str:
     """All that a message says, choices as numbered lines: for transcripts, logs of tests, and platforms without any look."""
     return PLAIN.doc(number_choices(name_files(message)).doc)
+
+
+# --- documents that come again ---
+
+REPEATED = 64
+REPEATED_SIZE = 1000
+"""How many documents are kept drawn, and of how many characters at most: 100 KB in all, where answers are as long as ours."""
+
+MET = 256
+
+
+class Repeated(Generic[T]):
+    """`make` of a document, made once for those that come again and again: the desk's own words, which make up most of what is sent.
+
+    What holds a customer's words is hardly ever said twice, and what is said once is not kept: there is no more of it than its hash. Two
+    are the same when they are equal, so what is kept cannot be out of date.
+    """
+
+    def __init__(self, make: Callable[[Doc], T]) -> None:
+        self._make = make
+        self._kept: dict[Doc, T] = {}
+        self._met: set[int] = set()
+
+    def __call__(self, doc: Doc) -> T:
+        kept = self._kept.get(doc)
+        if kept is not None:
+            return kept
+        made, met = self._make(doc), hash(doc)
+        if met not in self._met:
+            if len(self._met) >= MET:
+                self._met.clear()
+            self._met.add(met)
+        elif len(plain(doc)) <= REPEATED_SIZE:
+            if len(self._kept) >= REPEATED:
+                self._kept.clear()
+            self._kept[doc] = made
+        return made
 
 
 # --- files where none can be sent ---
@@ -121,9 +159,10 @@ def fit_choices(message: Message, capabilities: Capabilities) -> Message:
     """The message as it is when the platform can draw all its choices, else with all of them numbered: half a list would hide the rest."""
     unit, limit = capabilities.text_unit, capabilities.label_limit
     drawable = len(message.choices) <= capabilities.choices
+    # No unit counts more than four to a character, so a short label is not counted at all.
+    short = limit if unit == "code points" else limit // 4
     for choice in message.choices if drawable else ():
-        # No unit counts more than four to a character, so a short label is not counted at all.
-        if len(choice.label) * 4 > limit and length(choice.label, unit) > limit:
+        if len(choice.label) > short and length(choice.label, unit) > limit:
             drawable = False
             break
     return message if drawable else number_choices(message)

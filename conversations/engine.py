@@ -49,7 +49,7 @@ from conversations.phrases import PHRASES as PHRASES
 from conversations.phrases import VALUES as VALUES
 from conversations.texts import fold as fold
 from conversations.texts import folded_label
-from conversations.turn import Turn
+from conversations.turn import Turn, meant
 
 TOPIC = "topic_"
 """Before a topic's id in a link into the chat: Telegram lets only `A-Za-z0-9_-` through, 64 of them."""
@@ -70,8 +70,6 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     turn = Turn(state, event, knowledge, GUIDES)
     form.refresh(turn)
     proof.refresh(turn)
-    if turn.state.said and not isinstance(event, MessageEdited | MessageDeleted | CodeSent | ProofFailed):
-        turn.remember(said=0)
     match event:
         case Started():
             hint_language(turn, event.locale)
@@ -161,9 +159,12 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
 def hear(turn: Turn, text: str) -> None:
     """Something was written: an answer to what was just asked, or else a question."""
     # What is pasted into a form (logs, names) tells nothing of who pasted it.
-    telling = not isinstance(turn.frame, Filling) or (len(text.split()) > 3 and not any(map(str.isdigit, text)))
-    if telling and not turn.state.locale_chosen and (locale := turn.knowledge.matcher.language(text[:LANGUAGE_LIMIT])):
-        turn.remember(locale=locale)
+    frame = turn.frame
+    telling = not isinstance(frame, Filling) or (len(text.split()) > 3 and not any(map(str.isdigit, text)))
+    if telling and not turn.state.locale_chosen:
+        locale = turn.knowledge.matcher.language(text[:LANGUAGE_LIMIT])
+        if locale and locale != turn.state.locale:
+            turn.remember(locale=locale)
     if not text.strip():
         turn.say(turn.phrase("message.empty"), menu.menu_offers(turn))
         return
@@ -172,19 +173,18 @@ def hear(turn: Turn, text: str) -> None:
     if (offer := typed_choice(turn.state, text)) is not None:
         act(turn, offer, turn.state.prompts[-1].about)
         return
-    frame = turn.frame
-    if not isinstance(frame, Filling):
-        turn.remember(said=turn.words_of)
-    if isinstance(frame, Proving) and proof.hear(turn, frame, text):
-        return
     if isinstance(frame, Filling):
         if topic := form.hear(turn, text):
             answer.give(turn, turn.knowledge.topics[topic])
         return
-    if fold(text) in turn.knowledge.texts.words("ticket.list_words", turn.locale):
+    turn.remember(said=turn.words_of)
+    if isinstance(frame, Proving) and proof.hear(turn, frame, text):
+        return
+    typed = fold(text)
+    if typed in turn.words("ticket.list_words"):
         my_tickets.show_all(turn)
         return
-    if fold(text) in turn.knowledge.texts.words("services.list_words", turn.locale):
+    if typed in turn.words("services.list_words"):
         act(turn, Offer("", "services"), "")
         return
     if isinstance(frame, Proving):
@@ -200,7 +200,7 @@ def hear(turn: Turn, text: str) -> None:
     if not isinstance(frame, Contact):
         answer.ask(turn, text)
         return
-    if fold(text) in turn.knowledge.texts.words("contact.skip_words", turn.locale):
+    if typed in turn.words("contact.skip_words"):
         contact.skip(turn)
         return
     verdict = turn.knowledge.matcher.match(text)
@@ -229,11 +229,9 @@ def typed_choice(state: State, text: str) -> Offer | None:
 
 def press(turn: Turn, key: str) -> None:
     prompt_id, _, n = key.rpartition(".")
-    for prompt in turn.state.prompts:
-        if prompt.id == prompt_id and n.isascii() and n.isdecimal() and len(n) < 4 and 1 <= int(n) <= len(prompt.offers):
-            act(turn, prompt.offers[int(n) - 1], prompt.about)
-            return
-    if not subscriptions.pressed(turn, key):
+    if n.isascii() and n.isdecimal() and len(n) < 4 and (found := meant(turn.state, prompt_id, int(n))) is not None:
+        act(turn, *found)
+    elif not subscriptions.pressed(turn, key):
         menu.moved_on(turn)
 
 

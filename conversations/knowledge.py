@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping
+from typing import Generic, Literal, Protocol, TypeVar
 
 from msgspec import Struct
 
 from conversations.model import Doc, Inline
+
+T = TypeVar("T")
 
 Zone = Literal["answer", "offer", "unknown"]
 Codes = Literal["mail", "log", ""]
@@ -104,3 +106,24 @@ class Knowledge(Struct, frozen=True):
     texts: Texts
     matcher: Matcher
     codes: Codes = "mail"
+
+
+class Recent(Generic[T]):
+    """What `make` makes of the desk's words in each language, kept for the next turn, as long as turns come with the same knowledge.
+
+    Only the newest is kept, and of that not what it has learnt, which is large.
+    """
+
+    def __init__(self, make: Callable[[Knowledge, str], T]) -> None:
+        self._make = make
+        self._made: tuple[object, object, object, dict[str, T]] = (None, None, None, {})
+
+    def __call__(self, knowledge: Knowledge, locale: str) -> T:
+        desk, topics, texts, made = self._made
+        if desk is not knowledge.desk or topics is not knowledge.topics or texts is not knowledge.texts:
+            made = {}
+            self._made = knowledge.desk, knowledge.topics, knowledge.texts, made
+        known = made.get(locale)
+        if known is None:
+            known = made[locale] = self._make(knowledge, locale)
+        return known

@@ -214,6 +214,18 @@ class Prompt(Struct, frozen=True, gc=False, array_like=True):
     about: str = ""
 
 
+class Earlier(Struct, frozen=True, gc=False, array_like=True):
+    """A question that was put before the newest: its buttons still work, but nobody types what stood on them.
+
+    `meanings`: what each choice means, its action and, if there is one, `=` and the argument. Nearly every state has as many of these as
+    are kept, written with every turn: hence so short.
+    """
+
+    id: str
+    meanings: tuple[str, ...]
+    about: str = ""
+
+
 class Idle(Struct, frozen=True, gc=False, tag="idle"):
     """Nothing is under way: whatever is said is a question to the knowledge base."""
 
@@ -270,6 +282,9 @@ class Proving(Struct, frozen=True, omit_defaults=True, tag="proving"):
 
 
 Frame = Idle | Contact | Filling | Replying | Proving
+
+IDLE: tuple[Frame, ...] = (Idle(),)
+"""Nothing is on the stack. As the default of a state it is not written, if it is this very one."""
 
 
 class OwnService(Struct, frozen=True, gc=False, array_like=True):
@@ -340,6 +355,7 @@ SCHEMA = 1
 class State(Struct, frozen=True, gc=False, omit_defaults=True):
     """Everything the engine remembers of a conversation, as plain data; `frames[-1]` is what is under way.
 
+    `prompts[-1]` is the newest question that was put, `earlier` are those before it; states of an earlier release have all in `prompts`.
     `question` and `topic` are the last question and what it was answered with; `misses` counts questions in a row without an answer;
     `asked_at` is when the question was put (epoch ms). `request` and `number` are of the last recorded request, `ticket` and
     `ticket_number` of the last ticket opened. `draft` is a form that was put aside, `spare` are further ones, which came from linked
@@ -355,7 +371,7 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     locale: str = ""
     locale_chosen: bool = False
     greeted: bool = False
-    frames: tuple[Frame, ...] = (Idle(),)
+    frames: tuple[Frame, ...] = IDLE
     prompts: tuple[Prompt, ...] = ()
     topic: str = ""
     question: str = ""
@@ -376,3 +392,4 @@ class State(Struct, frozen=True, gc=False, omit_defaults=True):
     links: tuple[Peer, ...] = ()
     link_at: int = 0
     subscriptions: tuple[str, ...] = ()
+    earlier: tuple[Earlier, ...] = ()

@@ -67,9 +67,8 @@ class Catalogues:
             for locale, catalogue in catalogues.items()
         }
         self._plurals = {locale: c2py(catalogue.plural) for locale, catalogue in catalogues.items()}
-        # What most turns ask for, most of it many times: labels that need no value, and words that stand for a command.
+        # What most turns ask for, most of it many times: labels that need no value.
         self._labels: dict[tuple[str, str], str] = {}
-        self._words: dict[tuple[str, str], frozenset[str]] = {}
 
     def doc(self, id: str, locale: str, /, **values: str | int) -> Doc:
         """The phrase as blocks. KeyError: no such phrase, or a placeholder without a value."""
@@ -90,10 +89,7 @@ class Catalogues:
 
     def words(self, id: str, locale: str) -> frozenset[str]:
         """`fold` of each of a phrase's alternatives, which | parts."""
-        words = self._words.get((id, locale))
-        if words is None:
-            words = self._words[id, locale] = frozenset(map(fold, self.label(id, locale).split("|")))
-        return words
+        return frozenset(map(fold, self.label(id, locale).split("|")))
 
     def _form(self, id: str, locale: str, values: Values) -> _Form:
         forms = self._forms[locale][id]

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from conversations.forms import Field, Form
-from conversations.knowledge import Knowledge, Listed
+from conversations.knowledge import Knowledge, Listed, Recent
 from conversations.model import Attachment, Doc, Input, Option, Sheet
 from conversations.texts import fold, folded_label, join
 
@@ -178,23 +178,7 @@ class Wording:
         return texts.get(self.locale) or texts.get(self.desk.default_locale, "")
 
 
-class _Recent:
-    """The wordings of the desk's newest knowledge, by language. They hold its words alone, not what it has learnt."""
-
-    def __init__(self) -> None:
-        self._texts: object = None
-        self._by_locale: dict[str, Wording] = {}
-
-    def __call__(self, knowledge: Knowledge, locale: str) -> Wording:
-        if knowledge.texts is not self._texts:
-            self._texts, self._by_locale = knowledge.texts, {}
-        known = self._by_locale.get(locale)
-        if known is None or known.desk is not knowledge.desk:
-            known = self._by_locale[locale] = Wording(knowledge, locale)
-        return known
-
-
-wording_of = _Recent()
+wording_of = Recent(Wording)
 """The words of a desk in one of its languages, for whoever needs them again with the next turn."""
 
 

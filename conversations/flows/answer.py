@@ -18,9 +18,7 @@ def ask(turn: Turn, text: str) -> None:
     verdict = turn.knowledge.matcher.match(text)
     if verdict.zone == "answer":
         topic = turn.knowledge.topics[verdict.topics[0]]
-        if not topic.smalltalk and not topic.flow:
-            turn.remember(question=text[:QUESTION_KEPT], asked_at=turn.event.at)
-        give(turn, topic)
+        give(turn, topic, "" if topic.smalltalk or topic.flow else text)
         return
     turn.remember(question=text[:QUESTION_KEPT], asked_at=turn.event.at, topic="", misses=turn.state.misses + 1)
     if verdict.zone == "offer" and turn.state.misses < 3:
@@ -33,10 +31,16 @@ def ask(turn: Turn, text: str) -> None:
     turn.say(turn.phrase("answer.unknown_again" if again else "answer.unknown"), (*ways_out(turn), turn.offer("choice.menu", "menu")))
 
 
-def give(turn: Turn, topic: Topic) -> None:
-    """Say what the desk knows of `topic`, with its follow-ups; a topic that begins a flow says its words and begins it."""
+def give(turn: Turn, topic: Topic, question: str = "") -> None:
+    """Say what the desk knows of `topic`, with its follow-ups; a topic that begins a flow says its words and begins it.
+
+    `question` is what was asked, if that is worth remembering.
+    """
     words = body(turn, topic)
-    turn.remember(misses=0, topic=topic.id)
+    if question:
+        turn.remember(misses=0, topic=topic.id, question=question[:QUESTION_KEPT], asked_at=turn.event.at)
+    else:
+        turn.remember(misses=0, topic=topic.id)
     match topic.flow:
         case "menu" | "help" if isinstance(turn.frame, Filling):
             turn.say(words)  # the form's own question follows
@@ -70,9 +74,12 @@ def body(turn: Turn, topic: Topic) -> Doc:
 
 
 def follow_ups(turn: Turn, topic: Topic) -> tuple[Offer, ...]:
-    helped = (turn.offer("choice.helpful", "helpful", topic.id), turn.offer("choice.unhelpful", "unhelpful", topic.id))
-    related = tuple(turn.topic_offer(id) for id in topic.related[:RELATED_SHOWN] if id in turn.knowledge.topics)
-    return (*helped, *related, *ways_out(turn, topic.actions))
+    under = turn.standing.under
+    if (known := under.get(topic.id)) is None:
+        helped = (turn.offer("choice.helpful", "helpful", topic.id), turn.offer("choice.unhelpful", "unhelpful", topic.id))
+        related = (turn.topic_offer(id) for id in topic.related[:RELATED_SHOWN] if id in turn.knowledge.topics)
+        known = under[topic.id] = (*helped, *related, *ways_out(turn, topic.actions))
+    return known
 
 
 def helpful(turn: Turn, topic: str) -> None:

@@ -14,7 +14,7 @@ from conversations.effects import Pass
 from conversations.events import DraftGiven, DraftMissed, DraftWanted, NotPassed, PeerTold
 from conversations.flows import form, linking, menu
 from conversations.flows.stack import drafts, holder, put_aside
-from conversations.model import Filling, Idle, Offer, OwnTicket, State
+from conversations.model import IDLE, Filling, Offer, OwnTicket, State
 from conversations.turn import LABEL_LIMIT, Turn
 
 TICKETS_TOLD = 20
@@ -55,7 +55,7 @@ def wanted(turn: Turn, event: DraftWanted) -> None:
         return
     frames = tuple(frame for frame in state.frames if not (isinstance(frame, Filling) and frame.key == found.key))
     turn.remember(
-        frames=frames or (Idle(),),
+        frames=frames or IDLE,
         draft=None if state.draft is not None and state.draft.key == found.key else state.draft,
         spare=tuple(each for each in state.spare if each.key != found.key),
     )
@@ -105,6 +105,8 @@ def not_passed(turn: Turn, event: NotPassed) -> None:
 
 def offers(turn: Turn) -> tuple[Offer, ...]:
     """Forms that linked chats have under way, to be gone on with here."""
+    if not turn.state.links:
+        return ()
     texts, locale = turn.knowledge.texts, turn.locale
     return tuple(
         Offer(texts.label("carried.resume", locale, place=linking.named(turn, peer))[:LABEL_LIMIT], "continue", peer.draft)

@@ -14,7 +14,7 @@ from conversations.flows.asking import Asking
 from conversations.flows.contact import number_of
 from conversations.flows.stack import find, holder, put_aside
 from conversations.forms import Field, Merged
-from conversations.model import Attachment, Contact, Doc, Filling, Idle, Offer
+from conversations.model import IDLE, Attachment, Contact, Doc, Filling, Offer
 from conversations.moments import HOUR
 from conversations.texts import fold, folded_label, join
 from conversations.turn import Turn
@@ -120,12 +120,12 @@ class Lead(Asking):
         typed = fold(text)
         if len(typed) > 30:
             return ""
-        texts, locale = self.turn.knowledge.texts, self.turn.locale
+        turn = self.turn
         ways = {
-            "cancel": texts.words("form.cancel_words", locale),
-            "back": texts.words("form.back_words", locale),
-            "skip": texts.words("form.skip_words", locale),
-            "send": texts.words("form.send_words", locale),
+            "cancel": turn.words("form.cancel_words"),
+            "back": turn.words("form.back_words"),
+            "skip": turn.words("form.skip_words"),
+            "send": turn.words("form.send_words"),
         }
         return next((command for command, words in ways.items() if typed in words), "")
 
@@ -347,7 +347,7 @@ def refresh(turn: Turn) -> None:
         return
     frames = [_refreshed(turn, frame) if isinstance(frame, Filling) else frame for frame in turn.state.frames]
     if any(new is not old for new, old in zip(frames, turn.state.frames, strict=True)):
-        turn.remember(frames=tuple(frame for frame in frames if frame is not None) or (Idle(),))
+        turn.remember(frames=tuple(frame for frame in frames if frame is not None) or IDLE)
 
 
 def _refreshed(turn: Turn, filling: Filling) -> Filling | None:

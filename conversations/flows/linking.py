@@ -75,18 +75,19 @@ def hear(turn: Turn, text: str) -> bool:
     """Something was typed: a link code, or the wish to link or to see what is linked. False when it is none of them."""
     if len(text) > 80:
         return False
-    typed, texts = fold(text), turn.knowledge.texts
-    first = typed.removeprefix("/").partition(" ")[0].rstrip(":,")
-    word, _, rest = text.strip().removeprefix("/").partition(" ")
-    if rest and first in texts.words("link.code_words", turn.locale) and (_DIGIT.search(rest) or link_code(rest)):
-        turn.do(Redact(f"{word} {HIDDEN}"))
-        redeem(turn, rest)
-    elif turn.event.at - turn.state.link_at < LINK_MINUTES * MINUTE and link_code(text):
+    typed = fold(text)
+    if typed.removeprefix("/").partition(" ")[0].rstrip(":,") in turn.words("link.code_words"):
+        word, _, rest = text.strip().removeprefix("/").partition(" ")
+        if _DIGIT.search(rest) or link_code(rest):
+            turn.do(Redact(f"{word} {HIDDEN}"))
+            redeem(turn, rest)
+            return True
+    if turn.event.at - turn.state.link_at < LINK_MINUTES * MINUTE and link_code(text):
         turn.do(Redact(HIDDEN))
         redeem(turn, text)
-    elif typed in texts.words("link.ask_words", turn.locale):
+    elif typed in turn.words("link.ask_words"):
         ask(turn)
-    elif typed in texts.words("link.list_words", turn.locale):
+    elif typed in turn.words("link.list_words"):
         show(turn)
     else:
         return False

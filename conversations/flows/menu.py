@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from conversations.flows import carried
 from conversations.flows.stack import put_aside
-from conversations.model import Doc, Filling, Idle, Offer
+from conversations.model import IDLE, Doc, Filling, Offer
 from conversations.turn import Turn
 
 WAYS = ("ticket", "person")
@@ -21,7 +19,7 @@ def greet(turn: Turn, lead: Doc = ()) -> None:
     """Start over: what was under way is left (a request stays recorded, a form can be gone on with) and the menu is shown after `lead`."""
     put_aside(turn)
     known = turn.state.greeted
-    turn.remember(frames=(Idle(),), greeted=True, misses=0)
+    turn.remember(frames=IDLE, greeted=True, misses=0)
     if lead:
         words = (*lead, *turn.phrase("menu.choose"))
     else:
@@ -38,18 +36,25 @@ def menu_offers(turn: Turn) -> tuple[Offer, ...]:
     """
     if isinstance(turn.frame, Filling):
         return ()
-    resume = (turn.offer("form.resume", "resume"),) if turn.state.draft else ()
-    others = tuple(turn.offer("form.resume_other", "resume", spare.key) for spare in turn.state.spare)
-    topics = turn.knowledge.desk.menu
-    flows = {turn.knowledge.topics[topic].flow for topic in topics}
-    ways = tuple(turn.offer(f"choice.{flow}", flow) for flow in ("ticket", "person") if flow not in flows)
-    mine = (turn.offer("choice.tickets", "tickets"),) if turn.state.tickets or any(peer.tickets for peer in turn.state.links) else ()
-    own = (turn.offer("choice.services", "services"),) if turn.state.proof else ()
-    language = (turn.offer("choice.language", "language"),) if len(turn.knowledge.desk.locales) > 1 else ()
-    links = (turn.offer("choice.links", "links"),) if turn.state.links else ()
-    told = (turn.offer("choice.notices", "notices"),) if turn.state.subscriptions and NOTICES in turn.knowledge.desk.lists else ()
-    last = (*mine, *own, *links, *told, *language)
-    return (*resume, *others, *carried.offers(turn), *(turn.topic_offer(topic) for topic in topics), *ways, *last)
+    state, desk = turn.state, turn.knowledge.desk
+    resume = (turn.offer("form.resume", "resume"),) if state.draft else ()
+    others = [turn.offer("form.resume_other", "resume", spare.key) for spare in state.spare]
+    mine = (turn.offer("choice.tickets", "tickets"),) if state.tickets or any(peer.tickets for peer in state.links) else ()
+    own = (turn.offer("choice.services", "services"),) if state.proof else ()
+    language = (turn.offer("choice.language", "language"),) if len(desk.locales) > 1 else ()
+    links = (turn.offer("choice.links", "links"),) if state.links else ()
+    told = (turn.offer("choice.notices", "notices"),) if state.subscriptions and NOTICES in desk.lists else ()
+    return (*resume, *others, *carried.offers(turn), *_everybodys(turn), *mine, *own, *links, *told, *language)
+
+
+def _everybodys(turn: Turn) -> tuple[Offer, ...]:
+    standing = turn.standing
+    if not standing.menu:
+        topics = turn.knowledge.desk.menu
+        flows = {turn.knowledge.topics[topic].flow for topic in topics}
+        ways = (turn.offer(f"choice.{flow}", flow) for flow in ("ticket", "person") if flow not in flows)
+        standing.menu = (*(turn.topic_offer(topic) for topic in topics), *ways)
+    return standing.menu
 
 
 def explain(turn: Turn, lead: Doc = ()) -> None:
@@ -84,13 +89,12 @@ def moved_on(turn: Turn) -> None:
 
 def ways_out(turn: Turn, first: tuple[str, ...] = ()) -> tuple[Offer, ...]:
     """The ways to the team. Both are always there; a topic only says which comes first, and whether one can be told unasked."""
-    return tuple([turn.offer("choice." + way, way) for way in _ways(first, NOTICES in turn.knowledge.desk.lists)])
-
-
-@lru_cache(maxsize=64)
-def _ways(first: tuple[str, ...], notices: bool) -> tuple[str, ...]:
-    known = (*WAYS, NOTICES) if notices else WAYS
-    return tuple(dict.fromkeys((*(action for action in first if action in known), *WAYS)))
+    out = turn.standing.out
+    if (offers := out.get(first)) is None:
+        known = (*WAYS, NOTICES) if NOTICES in turn.knowledge.desk.lists else WAYS
+        ways = dict.fromkeys((*(action for action in first if action in known), *WAYS))
+        offers = out[first] = tuple(turn.offer("choice." + way, way) for way in ways)
+    return offers
 
 
 def hint_language(turn: Turn, hint: str) -> None:

@@ -198,13 +198,15 @@ def ending(turn: Turn, own: OwnTicket) -> Doc:
 def hear(turn: Turn, text: str, files: tuple[Attachment, ...] = ()) -> bool:
     """Something was written while a ticket waits for a reply. False when it is not for the ticket but for the desk."""
     frame = turn.frame
-    own, there = None, None
-    if isinstance(frame, Replying) and (own := find(turn, frame.key)) is None and (found := find_there(turn, frame.key)) is not None:
+    if not isinstance(frame, Replying):
+        return False
+    own, there = find(turn, frame.key), None
+    if own is None and (found := find_there(turn, frame.key)) is not None:
         there, own = found
-    if not isinstance(frame, Replying) or own is None or turn.event.at > frame.until:
+    if own is None or turn.event.at > frame.until:
         stop(turn)
         return False
-    if not files and fold(text) in turn.knowledge.texts.words("form.cancel_words", turn.locale):
+    if not files and fold(text) in turn.words("form.cancel_words"):
         stop(turn)
         turn.say(turn.phrase("ticket.not_replied"), menu.menu_offers(turn))
         return True

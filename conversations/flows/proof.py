@@ -88,8 +88,7 @@ def ask_again(turn: Turn, frame: Proving, lead: Doc = ()) -> None:
 def hear(turn: Turn, frame: Proving, text: str) -> bool:
     """Something was typed: the address or the code that we wait for. False when it is neither, and so perhaps a question."""
     typed = fold(text)
-    texts = turn.knowledge.texts
-    if typed in texts.words("form.cancel_words", turn.locale):
+    if typed in turn.words("form.cancel_words"):
         cancel(turn)
     elif (found := EMAIL.search(text[:400])) is not None:
         send(turn, frame, mailbox(found.group()))
@@ -97,7 +96,7 @@ def hear(turn: Turn, frame: Proving, text: str) -> bool:
         turn.do(Redact(text[: code.start()] + HIDDEN + text[code.end() :]))
         until = turn.event.at + ownership.proof_ms(turn.knowledge.desk.facts)
         turn.do(CheckCode(frame.email, re.sub(r"\D", "", code.group()), until))
-    elif frame.email and typed in texts.words("proof.resend_words", turn.locale):
+    elif frame.email and typed in turn.words("proof.resend_words"):
         send(turn, frame, frame.email)
     elif frame.email and typed.replace(" ", "").isdecimal():
         # Nearly a code: as much of it is kept as of a code.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conversations.effects import CancelTimer
-from conversations.model import Contact, Filling, Idle, Peer, Proving, Replying, State
+from conversations.model import IDLE, Contact, Filling, Peer, Proving, Replying, State
 from conversations.turn import Turn
 
 CONTACT_TIMER = "contact"
@@ -55,4 +55,4 @@ def put_aside(turn: Turn) -> None:
     if isinstance(turn.frame, Filling):
         before = turn.state.draft
         spare = (*turn.state.spare, before) if before is not None else turn.state.spare
-        turn.remember(draft=turn.frame, spare=spare, frames=turn.state.frames[:-1] or (Idle(),))
+        turn.remember(draft=turn.frame, spare=spare, frames=turn.state.frames[:-1] or IDLE)

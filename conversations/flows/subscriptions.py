@@ -75,20 +75,20 @@ def hear(turn: Turn, text: str) -> bool:
     """
     if len(text) > LABEL_LIMIT + 5 or not (declared := topics(turn.knowledge)):
         return False
-    folded, texts = fold(text.removeprefix("/")), turn.knowledge.texts
+    folded = fold(text.removeprefix("/"))
     if not folded:
         return False
-    if folded in texts.words("notices.stop_words", turn.locale):
+    if folded in turn.words("notices.stop_words"):
         stop_all(turn)
         return True
     if isinstance(turn.frame, Filling) and _any_words(turn, turn.frame):
         return False
-    if folded in texts.words("notices.list_words", turn.locale):
+    if folded in turn.words("notices.list_words"):
         show(turn)
         return True
     for topic in declared if turn.state.subscriptions else ():
         # The button under a notice, where there are none to press.
-        if folded == folded_label(texts.label("notices.turn_off", turn.locale, title=_title(turn, topic))[:LABEL_LIMIT]):
+        if folded == folded_label(_off(turn, topic).label):
             stop(turn, topic.id)
             return True
     return False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -43,8 +46,9 @@ from conversations.events import (
 )
 from conversations.flows.contact import TIMER, number_of
 from conversations.identity import EMAIL
-from conversations.knowledge import Knowledge
-from conversations.model import Contact, OwnService, State
+from conversations.knowledge import Knowledge, Texts, Verdict
+from conversations.model import Contact, Offer, OwnService, Prompt, State
+from conversations.turn import meant, without_labels
 
 CONTENT = Path(__file__).parents[2] / "content" / "introserv"
 
@@ -210,7 +214,99 @@ def test_while_an_address_is_asked_for_there_is_a_record_and_a_timer(sequence: l
         assert all(frame.request in recorded for frame in asking)
         if asking:
             assert timer
-        assert len(state.prompts) <= 8
+        assert len(state.prompts) + len(state.earlier) <= 8
+        # It parts an action from its argument in what is kept of earlier prompts.
+        assert not any("=" in offer.action for prompt in state.prompts for offer in prompt.offers)
+
+
+@given(
+    action=st.sampled_from(["topic", "field", "my_ticket"]),
+    argument=st.one_of(st.text(), st.sampled_from(["", "=", "service=a=b", "ticket"])),
+    about=st.text(max_size=5),
+)
+def test_a_button_means_the_same_after_its_question_is_the_newest_no_longer(action: str, argument: str, about: str) -> None:
+    prompt = Prompt("7", (Offer("first", "menu"), Offer("second", action, argument, aside=True)), about)
+    state = State(earlier=(without_labels(prompt),))
+    state = msgspec.json.decode(msgspec.json.encode(state), type=State)
+    assert meant(state, "7", 1) == (Offer("", "menu"), about)
+    assert meant(state, "7", 2) == (Offer("", action, argument), about)
+    assert meant(state, "7", 3) is meant(state, "7", 0) is meant(state, "8", 1) is None
+
+
+def test_the_buttons_of_a_state_that_an_earlier_release_stored_go_on_working(knowledge: Knowledge) -> None:
+    old = [f'["{n}",[["","topic","channels",false],["","locale","en",false]],""]' for n in range(1, 8)]
+    newest = '["8",[["Prioridad","topic","priorities",false],["Menú","menu","",true]],""]'
+    stored = f'{{"turns":8,"locale":"es","greeted":true,"frames":[{{"type":"idle"}}],"prompts":[{",".join([*old, newest])}]}}'
+    state = msgspec.json.decode(stored, type=State)
+    for said in ("8.1", "1.1", "2.1", "7.2"):
+        decision = decide(state, ChoicePressed(key=said, seq=9, at=9), knowledge)
+        follows = decide(decision.state, MessageReceived(text="gracias", seq=10, at=10), knowledge)
+        assert follows.state.topic == "thanks"
+        expected = {"8.1": "priorities", "1.1": "channels", "2.1": "channels", "7.2": ""}[said]
+        assert decision.state.topic == expected
+        assert len(decision.state.prompts) + len(decision.state.earlier) == 8
+        # What was asked first is the first to be forgotten.
+        assert meant(decision.state, "1", 1) is None
+        assert meant(decision.state, "2", 1) == (Offer("", "topic", "channels"), "")
+        assert meant(decision.state, "8", 2) == (Offer("", "menu"), "")
+    assert decide(state, MessageReceived(text="Prioridad", seq=9, at=9), knowledge).state.topic == "priorities"
+
+
+class Loud:
+    """A desk's phrases with every label in capitals, as another version of its content would have them."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.doc, self.line, self._texts = texts.doc, texts.line, texts
+
+    def label(self, id: str, locale: str, /, **values: str | int) -> str:
+        return self._texts.label(id, locale, **values).upper()
+
+    def words(self, id: str, locale: str) -> frozenset[str]:
+        return frozenset({f"new {word}" for word in self._texts.words(id, locale)})
+
+
+def test_a_turn_offers_and_hears_what_its_own_knowledge_says_whatever_the_turns_before_it_knew(knowledge: Knowledge) -> None:
+    renamed = {
+        id: msgspec.structs.replace(
+            topic,
+            related=topic.related[:1],
+            answers={locale: msgspec.structs.replace(answer, title="New " + answer.title) for locale, answer in topic.answers.items()},
+        )
+        for id, topic in knowledge.topics.items()
+    }
+    desk = msgspec.structs.replace(knowledge.desk, menu=knowledge.desk.menu[::-1])
+    changes: list[dict[str, Any]] = [{"texts": Loud(knowledge.texts)}, {"topics": renamed}, {"desk": desk}]
+    asked: list[Event] = [CommandGiven(name="menu"), MessageReceived(text="¿Qué prioridad pongo?"), MessageReceived(text="avisos")]
+
+    def said(known: Knowledge, locale: str) -> list[tuple[Effect, ...]]:
+        return [decide(State(locale=locale, locale_chosen=True), event, known).effects for event in asked]
+
+    versions = [knowledge, *(msgspec.structs.replace(knowledge, **change) for change in changes)]
+    first = {(n, locale): said(known, locale) for n, known in enumerate(versions) for locale in ("es", "en")}
+    for locale in ("es", "en"):
+        menus = [first[n, locale][0] for n in range(len(versions))]
+        assert all(menus.count(menu) == 1 for menu in menus)
+        assert first[0, locale][1] != first[1, locale][1] != first[2, locale][1]
+    assert first[0, "es"][2] != first[1, "es"][2], "the word is another there"
+    for n in (2, 0, 3, 1, 0, 1):
+        for locale in ("en", "es"):
+            assert said(versions[n], locale) == first[n, locale]
+
+
+def test_what_the_desk_had_learnt_before_a_reload_is_not_held_on_to(knowledge: Knowledge) -> None:
+    class Learnt:
+        def match(self, text: str) -> Verdict:
+            return Verdict("answer", ("priorities",), 0.9)
+
+        def language(self, text: str) -> str:
+            return ""
+
+    learnt = Learnt()
+    decide(State(), MessageReceived(text="?"), msgspec.structs.replace(knowledge, matcher=learnt))
+    kept = weakref.ref(learnt)
+    del learnt
+    gc.collect()
+    assert kept() is None
 
 
 @given(st.lists(st.integers(1, 2**62), min_size=2, max_size=50, unique=True))
