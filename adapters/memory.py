@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from adapters.base import Accept, Capabilities, Later, NotStored, Outbound, Payload, Receipt
 from adapters.splitting import split
-from adapters.text import PLAIN, Repeated, fit_choices, name_files, sendable
+from adapters.text import PLAIN, fit_choices, name_files, sendable
 from conversations.events import ChoicePressed, CommandGiven, Event, Inbound, MessageReceived, Started
 from conversations.model import Address, Attachment
 
@@ -141,7 +141,6 @@ class Memory:
         self.fault = fault
         self._sink = self.sent.append if sink is None else sink
         self._receipts: dict[str, Receipt] = {}
-        self._parts = Repeated(lambda doc: split(PLAIN.doc(doc), text_limit, self.capabilities.text_unit) or [""])
 
     # --- decode ---
 
@@ -163,7 +162,7 @@ class Memory:
 
     def encode(self, out: Outbound) -> list[Payload]:
         message = fit_choices(name_files(out.message), self.capabilities)
-        parts = self._parts(message.doc)
+        parts = split(PLAIN.doc(message.doc), self.capabilities.text_limit, self.capabilities.text_unit) or [""]
         choices = tuple([(choice.key, sendable(choice.label)) for choice in message.choices])
         last = len(parts) - 1
         return [Payload(out.address, {"text": text, "choices": choices if part == last else ()}, part) for part, text in enumerate(parts)]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import assert_never
 
 from msgspec.structs import replace
 
@@ -13,9 +13,6 @@ from adapters.base import Capabilities
 from adapters.splitting import length
 from conversations.engine import fold
 from conversations.model import Bold, Break, Bullets, Choice, Code, Doc, Inline, Italic, Link, Message, Paragraph, Steps, Text
-from conversations.texts import plain
-
-T = TypeVar("T")
 
 
 class Dialect:
@@ -80,7 +77,9 @@ class Dialect:
             return self.link(inline.url, self.line(inline.children))
         if isinstance(inline, Italic):
             return self.italic(self.line(inline.children))
-        return self.break_()
+        if isinstance(inline, Break):
+            return self.break_()
+        assert_never(inline)
 
 
 PLAIN = Dialect()
@@ -89,43 +88,6 @@ PLAIN = Dialect()
 def plain_text(message: Message) -> str:
     """All that a message says, choices as numbered lines: for transcripts, logs of tests, and platforms without any look."""
     return PLAIN.doc(number_choices(name_files(message)).doc)
-
-
-# --- documents that come again ---
-
-REPEATED = 64
-REPEATED_SIZE = 1000
-"""How many documents are kept drawn, and of how many characters at most: 100 KB in all, where answers are as long as ours."""
-
-MET = 256
-
-
-class Repeated(Generic[T]):
-    """`make` of a document, made once for those that come again and again: the desk's own words, which make up most of what is sent.
-
-    What holds a customer's words is hardly ever said twice, and what is said once is not kept: there is no more of it than its hash. Two
-    are the same when they are equal, so what is kept cannot be out of date.
-    """
-
-    def __init__(self, make: Callable[[Doc], T]) -> None:
-        self._make = make
-        self._kept: dict[Doc, T] = {}
-        self._met: set[int] = set()
-
-    def __call__(self, doc: Doc) -> T:
-        kept = self._kept.get(doc)
-        if kept is not None:
-            return kept
-        made, met = self._make(doc), hash(doc)
-        if met not in self._met:
-            if len(self._met) >= MET:
-                self._met.clear()
-            self._met.add(met)
-        elif len(plain(doc)) <= REPEATED_SIZE:
-            if len(self._kept) >= REPEATED:
-                self._kept.clear()
-            self._kept[doc] = made
-        return made
 
 
 # --- files where none can be sent ---

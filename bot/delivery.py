@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import math
-from collections import deque
 from collections.abc import Sequence
 
 import msgspec
@@ -77,7 +76,7 @@ class _Queue:
 
     def __init__(self, arrival: int) -> None:
         self.arrival = arrival
-        self.rows: deque[Due] = deque()
+        self.rows: list[Due] = []
 
     @property
     def turn(self) -> tuple[int, int, _Queue]:
@@ -286,7 +285,7 @@ class Lane:
         line = (queue.rows[0].conversation, queue.rows[0].address)
         while queue.rows:
             outcome, name = await self._send(queue.rows[0])
-            queue.rows.popleft()
+            del queue.rows[0]
             outcomes = [outcome]
             if outcome.status == outbox.DUE:
                 # What was said later must not arrive earlier.

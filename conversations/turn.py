@@ -135,8 +135,13 @@ def _keys(count: int) -> tuple[str, ...]:
 
 def without_labels(prompt: Prompt) -> Earlier:
     """What the keys of a prompt mean: labels are needed only to recognise a typed answer to the newest."""
-    meanings = [f"{offer.action}={offer.argument}" if offer.argument else offer.action for offer in prompt.offers]
-    return Earlier(prompt.id, tuple(meanings), prompt.about)
+    return Earlier(prompt.id, _meanings(prompt.offers), prompt.about)
+
+
+@lru_cache(maxsize=128)
+def _meanings(offers: tuple[Offer, ...]) -> tuple[str, ...]:
+    """Most questions are put to many customers: what their keys mean is one object in all of their states."""
+    return tuple(f"{offer.action}={offer.argument}" if offer.argument else offer.action for offer in offers)
 
 
 def meant(state: State, prompt_id: str, n: int) -> tuple[Offer, str] | None:

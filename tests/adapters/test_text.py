@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import weakref
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.base import Capabilities
-from adapters.email.html import Html
-from adapters.text import PLAIN, REPEATED, REPEATED_SIZE, Repeated, fit_choices, number_choices, pick, plain_text, width, without_controls
-from conversations.model import Bold, Break, Bullets, Choice, Code, Doc, Italic, Link, Message, Paragraph, Steps, Text, paragraph
+from adapters.text import PLAIN, fit_choices, number_choices, pick, plain_text, width, without_controls
+from conversations.model import Bold, Break, Bullets, Choice, Code, Italic, Link, Message, Paragraph, Steps, Text, paragraph
 
 CHOICES = (Choice("4.1", "Sí, gracias"), Choice("4.2", "No"), Choice("4.3", "Hablar con una persona"))
 
@@ -97,45 +94,3 @@ def test_controls_and_steering_characters_are_dropped() -> None:
 
 def test_width_counts_columns() -> None:
     assert [width(text) for text in ("abc", "ñn\u0303", "问题", "🎉", "")] == [3, 2, 4, 2, 0]
-
-
-class Drawn:
-    """What was made of a document, and whether anybody still has it."""
-
-    def __init__(self, doc: Doc) -> None:
-        self.text = PLAIN.doc(doc)
-
-
-def test_a_document_that_comes_again_is_drawn_once() -> None:
-    repeated = Repeated(Drawn)
-
-    def hello() -> Doc:
-        # As it comes back from a database: equal, and another object.
-        return (Paragraph((Text("Hola "), Bold((Text("Ana"),)))),)
-
-    repeated(hello())
-    known = repeated(hello())
-    assert known.text == "Hola Ana"
-    assert repeated(hello()) is known
-
-
-def test_what_is_said_once_is_not_kept_and_of_what_comes_again_only_so_much() -> None:
-    repeated = Repeated(Drawn)
-    once = weakref.ref(repeated(paragraph("mi contraseña")))
-    assert once() is None
-    for _ in range(3):
-        long = weakref.ref(repeated(paragraph("x" * (REPEATED_SIZE + 1))))
-        assert long() is None
-    again = [weakref.ref(repeated(paragraph(str(n)))) for n in range(5 * REPEATED) for _ in range(2)]
-    assert 0 < sum(drawn() is not None for drawn in again) <= REPEATED
-
-
-def test_documents_with_the_same_words_are_drawn_apart() -> None:
-    html = Html()
-    leaves = (Text("a"), Code("a"), Bold((Text("a"),)), Italic((Text("a"),)), Link("https://a", (Text("a"),)))
-    docs: list[Doc] = [(Paragraph((leaf,)),) for leaf in leaves]
-    docs += [(Bullets(((Text("a"),),)),), (Steps(((Text("a"),),)),)]
-    repeated = Repeated(html.doc)
-    assert len({html.doc(doc) for doc in docs}) == len(docs)
-    for _ in range(3):
-        assert [repeated(doc) for doc in docs] == [html.doc(doc) for doc in docs]
