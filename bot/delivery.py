@@ -21,7 +21,7 @@ from adapters.base import Adapter, Later, Outbound, Refused, Unreachable
 from bot.clock import Alarm, Clock
 from bot.effects import INTERACTIVE
 from bot.hints import Hint
-from bot.outcomes import address_of, back_off_ms, key_of, outcome_of, sent_before, so_far
+from bot.outcomes import OUTCOMES, UNTRIED, address_of, back_off_ms, key_of, outcome_of, sent_before, so_far
 from bot.pacing import Pacing
 from bot.telemetry import Logger, Metrics, fault
 from conversations.model import Address, Message
@@ -55,12 +55,6 @@ ERROR_LIMIT = 200
 
 MOVES_LIMIT = 8
 """After so many tries a chat that is said to be elsewhere each time is taken for one that cannot be reached."""
-
-OUTCOMES = ("sent", "later", "moved", "unreachable", "refused", "failed")
-"""What a delivery comes to, as the metrics show it."""
-
-UNTRIED = ""
-"""What became of a message that may not be sent yet: nothing that is counted."""
 
 _message: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
@@ -149,6 +143,13 @@ class Lane:
 
     def take(self, given: Sequence[tuple[Due, Message | None]]) -> None:
         """Send these, which are committed and its own: in order, each with what it says if that is at hand."""
+        if self._returning:
+            # While they were committed something went back that may have to be sent before them: they go back behind it.
+            now = self._clock.now()
+            self._outcomes += [outcome_of(due, outbox.DUE, next_at=now) for due, _ in given]
+            self._went_back(now)
+            self._mark_soon()
+            return
         for due, message in given:
             if message is not None:
                 self._said[key_of(due)] = message
@@ -290,8 +291,7 @@ class Lane:
             if outcome.status == outbox.DUE:
                 # What was said later must not arrive earlier.
                 outcomes += [outcome_of(row, outbox.DUE, next_at=outcome.next_at, platform_id=row.receipt) for row in queue.rows]
-                heapq.heappush(self._again_at, outcome.next_at)
-                self._returning += 1
+                self._went_back(outcome.next_at)
                 queue.rows.clear()
             elif name == "unreachable":
                 outcomes += [outcome_of(row, outbox.FAILED, error=outcome.error) for row in queue.rows]
@@ -302,6 +302,10 @@ class Lane:
             self._outcomes += outcomes
             self._mark_soon()
         del self._open[line]
+
+    def _went_back(self, next_at: int) -> None:
+        self._returning += 1
+        heapq.heappush(self._again_at, next_at)
 
     def _mark_soon(self) -> None:
         """Have the outcomes marked: at once when more is waiting to be claimed, otherwise after a moment, in which others may join."""

@@ -10,6 +10,12 @@ from bot.effects import INTERACTIVE
 from conversations.model import Address
 from storage.rows import Due, Outcome
 
+OUTCOMES = ("sent", "later", "moved", "unreachable", "refused", "failed")
+"""What a delivery comes to, as the metrics show it."""
+
+UNTRIED = ""
+"""What became of a message that may not be sent yet: nothing that is counted."""
+
 BACK_OFF_MS = 1_000
 BACK_OFF_LIMIT_MS = 300_000
 REPLY_BACK_OFF_LIMIT_MS = 30_000

@@ -224,6 +224,34 @@ async def test_what_was_said_before_is_sent_before(database: Database, fault: Ex
         assert here.board.of("ana") == ["1: one", "2: two"]
 
 
+async def test_what_goes_back_while_the_next_is_committed_is_sent_before_it(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = HandClock()
+    async with rig(database, clock=clock) as here:
+        here.platform.open.clear()
+        await here.say("ana", "one")
+        await here.platform.arrived.wait()
+        commit = turns.commit_and_give
+
+        def meanwhile(*arguments: Any) -> Any:
+            committed = commit(*arguments)
+            assert len(committed.given) == 1
+            here.platform.faults.append(RuntimeError())
+            here.platform.open.set()
+            return committed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(turns, "commit_and_give", meanwhile)
+            await here.say("ana", "two")
+            await until(lambda: len(here.platform.calls) >= 1)
+
+        def sent() -> bool:
+            clock.advance(500)
+            return len(here.board.posts) == 2
+
+        await until(sent)
+        assert here.board.of("ana") == ["1: one", "2: two"]
+
+
 async def test_a_lane_that_is_full_leaves_the_rest_to_be_claimed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.delivery.IN_FLIGHT", 3)
     platform = Platform()
