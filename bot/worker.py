@@ -174,7 +174,7 @@ class Worker:
                 self.hint.ring()
                 self._held.in_doubt |= doubt
                 self._log.error("turns could not be committed together", turns=len(decided), **fault(error))
-                return Committed(await self._commit_singly(decided, failures), []), []
+                return await self._commit_singly(decided, failures, lanes), []
 
     def _unit(
         self,
@@ -206,12 +206,16 @@ class Worker:
         for error, claims in by_error.items():
             turns.fail(connection, self._node, claims, error, now)
 
-    async def _commit_singly(self, decided: list[Decided], failures: list[Failure]) -> set[int]:
+    async def _commit_singly(self, decided: list[Decided], failures: list[Failure], lanes: Iterable[str]) -> Committed:
         """A turn that the database will not have must not sink those beside it: it counts as failed, and the others go through."""
-        committed: set[int] = set()
+        committed = Committed(set(), [])
+        # Nothing is given any more but what was given already, if an earlier attempt went through after all.
+        room = dict.fromkeys(lanes, 0) if self._alone else {}
         for one in decided:
             try:
-                committed |= await self._database.write(partial(self._commit_one, turn=one.turn))
+                done, given = await self._database.write(partial(self._commit_one, turn=one.turn, room=room))
+                committed.conversations.update(done)
+                committed.given.extend(given)
             except Unavailable:
                 break
             except Exception as error:
@@ -220,8 +224,8 @@ class Worker:
         await self._database.write(lambda connection: self._fail(connection, failures, self._clock.now()))
         return committed
 
-    def _commit_one(self, connection: Connection, turn: Turn) -> set[int]:
-        return turns.commit(connection, self._node, [turn], self._clock.now())
+    def _commit_one(self, connection: Connection, turn: Turn, room: Mapping[str, int]) -> Committed:
+        return turns.commit_and_give(connection, self._node, [turn], self._clock.now(), room)
 
     async def _decide_all(self, taken: list[Taken], claimed_at: int) -> tuple[list[Decided], list[Failure]]:
         decided: list[Decided] = []

@@ -53,8 +53,8 @@ PARK_AFTER = 10
 
 DUE, SENDING, SENT, FAILED, CANCELLED = range(5)
 
-GIVEN = 1 << 62
-"""The end of the lease of a message that its commit gave to the one process there is: as long as that lives."""
+GIVEN_MS = 60_000
+"""A message that its commit gave to the one process there is, and that is not marked after so long, is in nobody's hands any more."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -334,7 +334,12 @@ class Statements(Builder):
         key = (outbox.c.shard, outbox.c.conversation, outbox.c.version)
         self.find_given = (
             select(*(outbox.c[name] for name in Due._fields[:-1]))
-            .where(self._listed(*key), _is(outbox.c.status, SENDING), outbox.c.owner == bindparam("node"), _is(outbox.c.lease_until, GIVEN))
+            .where(
+                self._listed(*key),
+                _is(outbox.c.status, SENDING),
+                outbox.c.owner == bindparam("node"),
+                outbox.c.lease_until == outbox.c.updated_at + literal_column(str(GIVEN_MS)),
+            )
             .order_by(*key, outbox.c.ord)
         )
         self.claim_due = self._claim_due(of_platform=False)

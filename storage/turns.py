@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from storage import links, mirror, proofs, statements, subscriptions, ticket_turns
 from storage.rows import HELD, Claim, Committed, Due, NewEvent, PendingEvent, StoredEvent, Turn
 from storage.schema import shard_of
-from storage.statements import DUE, EVENTS_PER_CLAIM, GIVEN, PARK_AFTER, SENDING, rows
+from storage.statements import DUE, EVENTS_PER_CLAIM, GIVEN_MS, PARK_AFTER, SENDING, rows
 
 Key = tuple[int, int]
 """A conversation: (shard, id)."""
@@ -137,8 +137,8 @@ def commit(conn: Connection, node: str, turns: Sequence[Turn], now: int) -> set[
 def commit_and_give(conn: Connection, node: str, turns: Sequence[Turn], now: int, room: Mapping[str, int]) -> Committed:
     """`commit`, which gives the caller what it may send at once, `room` messages of each platform: they are stored as being sent already.
 
-    A message is given only where nothing that was said before it still waits to be claimed. For the one process of a database: what is
-    given to it stays its own until `take_over`.
+    A message is given only where nothing that was said before it still waits to be claimed. For the one process of a database, and for
+    platforms that drop a second send: what it has not marked after a minute is due again.
     """
     if not turns:
         return Committed(set(), [])
@@ -214,7 +214,9 @@ def _apply(
             if at_once and not elsewhere:
                 room[platform] -= 1
                 given.append(Due(shard, id, version, ord, address, payload, priority, 0, now, ""))
-                given_rows.append((shard, id, version, ord, platform, address, payload, SENDING, priority, now, node, GIVEN, now, now))
+                given_rows.append(
+                    (shard, id, version, ord, platform, address, payload, SENDING, priority, now, node, now + GIVEN_MS, now, now)
+                )
             else:
                 to = elsewhere or address
                 messages.append((shard, id, version, ord, platform_of(to), to, payload, DUE, priority, now, now, now))

@@ -108,7 +108,7 @@ class AloneContract(StoreSteps):
         await self.accept_held(database, new)
         return await self.give(database, turn(held(row[0], version, new), *said, **more), room=room)  # type: ignore[arg-type]
 
-    async def test_what_is_given_is_claimed_by_nobody_until_a_start(self, database: Database) -> None:
+    async def test_what_is_given_is_claimed_by_nobody_else_until_a_start(self, database: Database) -> None:
         await self.accept(database, event("1"))
         (claim,) = await self.claim(database)
         committed = await self.give(database, turn(claim, "one", "two"))
@@ -119,11 +119,18 @@ class AloneContract(StoreSteps):
             return
         assert texts(committed.given) == ["one", "two"]
         assert await self.due(database) == []
-        assert await database.write(lambda conn: outbox.recover(conn, NOW * 2)) == 0, "it is its process's, however long that takes"
         await self.mark(database, outcome(committed.given[0]))
         await database.write(turns.take_over)
         (left,) = await self.due(database)
         assert (left.payload, left.attempt) == ("two", 1)
+
+    async def test_what_is_given_and_never_marked_is_due_again_after_a_minute(self, database: Database) -> None:
+        await self.accept(database, event("1"))
+        (claim,) = await self.claim(database)
+        committed = await self.give(database, turn(claim, "one"))
+        assert await database.write(lambda conn: outbox.recover(conn, NOW + 59_999)) == 0
+        assert await database.write(lambda conn: outbox.recover(conn, NOW + 60_000)) == len(committed.given)
+        assert texts(await self.due(database, now=NOW + 60_000)) == ["one"]
 
     async def test_a_commit_that_is_repeated_gives_what_it_gave(self, database: Database) -> None:
         await self.accept(database, event("1"))
