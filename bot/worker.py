@@ -145,9 +145,10 @@ class Worker:
             if not (look or decided or failures):
                 return NOTHING, []
             exchange = self._database.write(lambda connection: self._unit(connection, decided, failures, look, doubt, lanes))  # noqa: B023
-            # Delivery that claims now joins this transaction, unless it is given what there is.
-            for lane in lanes.values():
-                if not lane.room:
+            # Delivery that claims now joins this transaction; only what goes to the conversations themselves is given.
+            copied = {turns.platform_of(message.address) for one in decided for message in one.turn.messages if message.address}
+            for platform, lane in lanes.items():
+                if not lane.room or platform in copied:
                     lane.hint.ring()
             try:
                 committed, claims = await exchange
