@@ -1,4 +1,4 @@
-"""What became of a send, as its row is told: and what a message that goes back half sent has to say to the next try."""
+"""What became of a send, as its row is told; what a message that goes back half sent says to the next try, and how long that waits."""
 
 from __future__ import annotations
 

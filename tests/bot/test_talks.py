@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bot.held import Held
+from bot.held import Held, Talk
 from conversations.model import State
 from storage.rows import HELD, Claim, PendingEvent
 from storage.schema import shard_of
@@ -20,6 +20,14 @@ def kept(held: Held, conversation: int, version: int = 1) -> State:
     return state
 
 
+def begun(held: Held) -> Talk:
+    """The talk of conversation 1, after its first turn."""
+    kept(held, 1)
+    talk = held.find(1, "test:desk:1", 1)
+    assert talk is not None
+    return talk
+
+
 def test_a_state_counts_for_its_version_alone() -> None:
     held = Held(2)
     state = kept(held, 1)
@@ -32,9 +40,7 @@ def test_a_state_counts_for_its_version_alone() -> None:
 
 def test_the_longest_silent_one_is_forgotten_but_nothing_that_waits() -> None:
     held = Held(2)
-    kept(held, 1)
-    talk = held.find(1, "test:desk:1", 1)
-    assert talk is not None
+    talk = begun(held)
     held.give(talk, PendingEvent(5, 0, "{}"))
     kept(held, 2)
     kept(held, 3)
@@ -48,9 +54,7 @@ def test_the_longest_silent_one_is_forgotten_but_nothing_that_waits() -> None:
 
 def test_one_that_was_forgotten_between_is_remembered_again() -> None:
     held = Held(1)
-    kept(held, 1)
-    talk = held.find(1, "test:desk:1", 1)
-    assert talk is not None
+    talk = begun(held)
     kept(held, 2)
     assert held.state(claim(1, 1)) is None
     held.give(talk, PendingEvent(5, 0, "{}"))
@@ -60,9 +64,7 @@ def test_one_that_was_forgotten_between_is_remembered_again() -> None:
 
 def test_what_the_queue_took_over_is_given_to_nobody() -> None:
     held = Held(2)
-    kept(held, 1)
-    talk = held.find(1, "test:desk:1", 1)
-    assert talk is not None
+    talk = begun(held)
     held.give_up(1)
     held.give(talk, PendingEvent(5, 0, "{}"))
     assert not held.ready
@@ -71,9 +73,7 @@ def test_what_the_queue_took_over_is_given_to_nobody() -> None:
 
 def test_all_of_it_can_be_doubted() -> None:
     held = Held(2)
-    kept(held, 1)
-    talk = held.find(1, "test:desk:1", 1)
-    assert talk is not None
+    talk = begun(held)
     held.give(talk, PendingEvent(5, 0, "{}"))
     assert len(list(held.claims(10, 50))) == 1
     held.clear()
@@ -84,9 +84,7 @@ def test_all_of_it_can_be_doubted() -> None:
 
 def test_events_beyond_the_limit_wait_for_the_next_turn() -> None:
     held = Held(2)
-    kept(held, 1)
-    talk = held.find(1, "test:desk:1", 1)
-    assert talk is not None
+    talk = begun(held)
     for id in range(10, 13):
         held.give(talk, PendingEvent(id, 0, "{}"))
     (first,) = held.claims(10, 2)
