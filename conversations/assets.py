@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, ip_interface, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
 
 from conversations.values import Remark, Wrong
 
@@ -79,7 +79,7 @@ def remarks(assets: list[str]) -> list[Remark]:
     """What is odd about addresses that were given: from outside, these do not tell a server."""
     kinds: dict[str, list[str]] = {}
     for asset in assets:
-        if not asset.startswith("#") and (kind := _kind(ip_interface(asset))):
+        if not asset.startswith("#") and (kind := _kind(ip_address(asset.partition("/")[0]))):
             kinds.setdefault(kind, []).append(asset)
     return [Remark(f"asset.{kind}", {"addresses": ", ".join(of_kind[:5])}) for kind, of_kind in kinds.items()]
 
@@ -90,8 +90,7 @@ _SHARED = ip_network("100.64.0.0/10")
 """RFC 6598: between a provider and its customers, never on the Internet."""
 
 
-def _kind(interface: IPv4Interface | IPv6Interface) -> str:
-    ip: IPv4Address | IPv6Address = interface.ip
+def _kind(ip: IPv4Address | IPv6Address) -> str:
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
     if any(ip.version == net.version and ip in net for net in _DOCUMENTATION):
@@ -117,10 +116,10 @@ def _exactly(token: str) -> str | None:
     if found is None:
         return None
     try:
-        interface = ip_interface(found[1] + (found[2] or ""))
+        # An interface is parsed twice, as an address and as a network.
+        return str(ip_interface(found[1] + found[2]) if found[2] else ip_address(found[1]))
     except ValueError:
         return None
-    return str(interface) if found[2] else str(interface.ip)
 
 
 def _looks_v6(token: str) -> bool:

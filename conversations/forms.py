@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from functools import cached_property, lru_cache
 from itertools import product
 from types import MappingProxyType, UnionType
@@ -158,6 +158,12 @@ class Shape(NamedTuple):
     places: Mapping[str, int]
     page_of: Mapping[str, int]
 
+    def missing(self, answers: Answers) -> Iterator[str]:
+        """Fields still to be asked, in order. `answers` are those that it is for."""
+        for field, required in self.outline:
+            if answers.get(name := field.name) is None and (required or name not in answers):
+                yield name
+
 
 class Merged(NamedTuple):
     answers: dict[str, Any]
@@ -279,11 +285,7 @@ class Form:
 
     def missing(self, answers: Answers) -> list[str]:
         """Fields still to be asked, in order."""
-        return [
-            field.name
-            for field, required in self.outline(answers)
-            if answers.get(field.name) is None and (required or field.name not in answers)
-        ]
+        return list(self.shape(answers).missing(answers))
 
     def submitted(self, answers: Answers) -> dict[str, Any]:
         """What is sent in the end: the answers of the fields that apply, in order."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from conversations.effects import Effect, Say
 from conversations.events import CodeSent, Event, MessageDeleted, MessageEdited, MessageReceived, ProofFailed
-from conversations.forms import Form
+from conversations.forms import Field, Form
 from conversations.knowledge import Knowledge, Recent
 from conversations.model import IDLE, Attachment, Choice, Doc, Earlier, Filling, Frame, Message, Offer, Prompt, Sheet, State
 from conversations.values import Remark
@@ -28,7 +28,8 @@ class Standing:
     """What follows from the desk's content alone, in one language: it is the same for everybody, and comes with nearly every turn.
 
     The `words` that may be typed for a command, by phrase: every text is compared with most of them. The choices `under` an answer, by its
-    topic; the ways `out` of the talk with the desk, by what is put first; and the `menu`, but for what it has for one customer alone.
+    topic; the ways `out` of the talk with the desk, by what is put first; and the `menu`, but for what it has for one customer alone. Of
+    forms: the choices `listed` for a field, and behind those what may be said instead; the ways `round` a question, by what they mean.
     Choices are filled in by the flow that offers them.
     """
 
@@ -38,6 +39,8 @@ class Standing:
         self.under: dict[str, tuple[Offer, ...]] = {}
         self.out: dict[tuple[str, ...], tuple[Offer, ...]] = {}
         self.menu: tuple[Offer, ...] = ()
+        self.listed: dict[Field, tuple[tuple[Offer, ...], tuple[Offer, ...]]] = {}
+        self.round: dict[tuple[str, str], tuple[Offer, ...]] = {}
 
 
 standing_of = Recent(Standing)

@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from conversations.forms import Field, Form
+from conversations.forms import Field, Form, Shape
 from conversations.knowledge import Knowledge, Listed, Recent
-from conversations.model import Attachment, Doc, Input, Option, Sheet
+from conversations.model import Attachment, Bold, Doc, Inline, Input, Option, Paragraph, Sheet, Text
 from conversations.texts import fold, folded_label, join
 
 LABEL_LIMIT = 45
@@ -35,6 +35,9 @@ class Wording:
         self._options: dict[Field, tuple[Option, ...]] = {}
         self._inputs: dict[tuple[Field, bool], Input] = {}
         self._ways: dict[Field, dict[str, frozenset[str]]] = {}
+        self._chosen: dict[tuple[Field, bool, str | None], Input] = {}
+        self._asked: dict[tuple[Field, int, int], Doc] = {}
+        self._values: dict[Form, dict[str, frozenset[str] | None]] = {}
 
     def fitted(self, form: Form) -> Form:
         """The form without what this desk has no list for."""
@@ -50,6 +53,13 @@ class Wording:
     def question(self, field: Field) -> Doc:
         return self.texts.doc(f"{field.ask.label}.ask", self.locale)
 
+    def question_at(self, field: Field, place: int, places: int) -> Doc:
+        """The question of a field with how far one has come, counted from 1."""
+        if (known := self._asked.get((field, place, places))) is None:
+            progress = (Bold((Text(f"{place}/{places}"),)), Text(" · "))
+            known = self._asked[field, place, places] = prefixed(progress, self.question(field))
+        return known
+
     def options(self, field: Field) -> tuple[Option, ...]:
         if (known := self._options.get(field)) is None:
             if field.ask.choices:
@@ -57,6 +67,15 @@ class Wording:
             else:
                 known = tuple(Option(value, self.texts.label(f"{field.ask.label}.{value}", self.locale)) for value in field.values)
             self._options[field] = known
+        return known
+
+    def values(self, form: Form) -> Mapping[str, frozenset[str] | None]:
+        """By field: what may be chosen, or None where anything may be said."""
+        if (known := self._values.get(form)) is None:
+            chosen = {field.name: self.options(field) for field in form.fields if field.kind == "one"}
+            known = {field.name: None for field in form.fields}
+            known |= {name: frozenset(option.value for option in options) for name, options in chosen.items()}
+            self._values[form] = known
         return known
 
     def listed(self, field: Field) -> str:
@@ -109,12 +128,14 @@ class Wording:
         typed: Mapping[str, Any] | None = None,
         errors: Mapping[str, str] | None = None,
         known: Callable[[str], Sequence[str]] = lambda _: (),
+        shape: Shape | None = None,
     ) -> Sheet:
         """The page that `focus` is on. `typed` stands in its inputs instead of answers, with `errors` beside them. `known`: what a free
-        field may be picked from.
+        field may be picked from. `shape`, if it is known, is that of `answers`.
         """
-        shape = form.shape(answers)
+        shape = shape or form.shape(answers)
         at = shape.page_of.get(focus, len(shape.pages) - 1)
+        outline, places = shape.outline, shape.places
         return Sheet(
             key=key,
             form=form.id,
@@ -123,23 +144,41 @@ class Wording:
             pages=len(shape.pages) if form.settled(at, shape) else 0,
             focus=focus,
             lead=lead,
-            inputs=tuple(
-                [
-                    self._input(field, answers, shape.outline[shape.places[field.name]][1], typed or {}, errors or {}, known(field.name))
-                    for field in shape.pages[at]
-                ]
-            ),
+            inputs=tuple([self._input(field, outline[places[field.name]][1], answers, typed, errors, known) for field in shape.pages[at]]),
         )
 
     def _input(
         self,
         field: Field,
-        answers: Mapping[str, Any],
         required: bool,
-        typed: Mapping[str, Any],
-        errors: Mapping[str, str],
-        known: Sequence[str],
+        answers: Mapping[str, Any],
+        typed: Mapping[str, Any] | None,
+        errors: Mapping[str, str] | None,
+        known: Callable[[str], Sequence[str]],
     ) -> Input:
+        value = answers.get(field.name)
+        text = typed.get(field.name) if typed else None
+        error = errors.get(field.name, "") if errors else ""
+        if field.kind != "one":
+            plain, picks = self._plain(field, required), known(field.name)
+            if value is None and text is None and not error and not picks:
+                return plain
+            return replace(
+                plain,
+                options=tuple([Option(value, value) for value in picks]),
+                value=text if isinstance(text, str) else field.typed(value),
+                files=tuple(Attachment(**each) for each in value) if field.kind == "files" and value else (),
+                error=error,
+            )
+        if text is not None or error:
+            return replace(self._plain(field, required), value=text if isinstance(text, str) else field.typed(value), error=error)
+        # What is chosen is one of the desk's own few words.
+        drawn = self._chosen.get((field, required, value))
+        if drawn is None:
+            drawn = self._chosen[field, required, value] = replace(self._plain(field, required), value=field.typed(value))
+        return drawn
+
+    def _plain(self, field: Field, required: bool) -> Input:
         plain = self._inputs.get((field, required))
         if plain is None:
             plain = self._inputs[field, required] = Input(
@@ -152,16 +191,7 @@ class Wording:
                 secret=field.ask.secret,
                 required=required,
             )
-        value, text, error = answers.get(field.name), typed.get(field.name), errors.get(field.name, "")
-        if value is None and text is None and not error and not known:
-            return plain
-        return replace(
-            plain,
-            options=plain.options or tuple([Option(value, value) for value in known]),
-            value=text if isinstance(text, str) else field.typed(value),
-            files=tuple(Attachment(**each) for each in value) if field.kind == "files" and value else (),
-            error=error,
-        )
+        return plain
 
     def _list(self, field: Field) -> Sequence[Listed]:
         return self.desk.lists.get(field.ask.choices, ())
@@ -180,6 +210,12 @@ class Wording:
 
 wording_of = Recent(Wording)
 """The words of a desk in one of its languages, for whoever needs them again with the next turn."""
+
+
+def prefixed(prefix: tuple[Inline, ...], doc: Doc) -> Doc:
+    """`doc` with `prefix` before its first words."""
+    first, *rest = doc
+    return (Paragraph((*prefix, *first.children)), *rest) if isinstance(first, Paragraph) else (Paragraph(prefix), *doc)
 
 
 def _stems(texts: Collection[str]) -> Callable[[str], bool]:

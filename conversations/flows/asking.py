@@ -9,11 +9,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from conversations.forms import Field, Merged, Shape
-from conversations.model import Bold, Bullets, Doc, Filling, Inline, Offer, Paragraph, Sheet, Text
+from conversations.model import Bold, Bullets, Doc, Filling, Offer, Sheet, Text
 from conversations.texts import plain
 from conversations.turn import LABEL_LIMIT, Turn
 from conversations.values import Occasion, Remark, Wrong
-from conversations.wording import wording_of
+from conversations.wording import prefixed, wording_of
 
 EXCERPT = 40
 
@@ -27,6 +27,7 @@ class Asking:
         self.guide = turn.guides[filling.form]
         self.wording = wording_of(turn.knowledge, turn.locale)
         self.form = self.wording.fitted(self.guide.form)
+        self._shaped: tuple[Mapping[str, Any] | None, Shape | None] = (None, None)
 
     @property
     def occasion(self) -> Occasion:
@@ -36,6 +37,15 @@ class Asking:
     def field(self) -> Field | None:
         return self.form.by_name.get(self.filling.focus)
 
+    @property
+    def shape(self) -> Shape:
+        """What the form is with the answers that there are: several steps of a turn need it."""
+        answers, shape = self._shaped
+        if shape is None or answers is not self.filling.answers:
+            shape = self.form.shape(self.filling.answers)
+            self._shaped = self.filling.answers, shape
+        return shape
+
     def put(self, **changes: Any) -> None:
         self.filling = replace(self.filling, at=self.turn.event.at, **changes)
         self.turn.remember(frames=(*self.turn.state.frames[:-1], self.filling))
@@ -44,9 +54,9 @@ class Asking:
 
     def advance(self, lead: Doc = ()) -> None:
         """On to what is still missing, or else to the review."""
-        missing = self.form.missing(self.filling.answers)
-        if missing:
-            self.ask(missing[0], lead)
+        missing = next(self.shape.missing(self.filling.answers), None)
+        if missing is not None:
+            self.ask(missing, lead)
         else:
             self.review(lead)
 
@@ -76,23 +86,24 @@ class Asking:
         """The question of one field; on a platform with native forms, the page it is on. `wrong` is why `typed` could not be taken."""
         turn, answers = self.turn, self.filling.answers
         self.put(focus=name, asking="field", held=held)
-        shape = self.form.shape(answers)
+        shape = self.shape
         at = shape.places.get(name)
         if at is None:
             self.advance(lead)  # it does not apply any more
             return
         field, required = shape.outline[at]
-        problems = {each: self.told(problem) for each, problem in (wrong or {}).items()}
         errors: Doc = ()
-        for each, problem in problems.items():
-            label = () if len(problems) == 1 and each == name else (Bold((Text(self.wording.label(self.form.by_name[each]) + ": "),)),)
-            errors += _prefixed(label, problem)
+        beside: dict[str, str] = {}
+        if wrong:
+            problems = {each: self.told(problem) for each, problem in wrong.items()}
+            for each, problem in problems.items():
+                label = () if len(problems) == 1 and each == name else (Bold((Text(self.wording.label(self.form.by_name[each]) + ": "),)),)
+                errors += prefixed(label, problem)
+            beside = {each: plain(problem) for each, problem in problems.items()}
         value = answers.get(name)
         current = turn.phrase("form.current", value=self.wording.shown(field, value)) if value is not None and not wrong else ()
-        progress = (Bold((Text(f"{at + 1}/{len(shape.outline)}"),)), Text(" · "))
-        doc = (*lead, *errors, *current, *_prefixed(progress, self.wording.question(field)))
-        beside = {each: plain(problem) for each, problem in problems.items()}
-        sheet = self.wording.sheet(self.form, self.filling.key, answers, name, lead, typed, beside, partial(self.guide.known, turn))
+        doc = (*lead, *errors, *current, *self.wording.question_at(field, at + 1, len(shape.outline)))
+        sheet = self.wording.sheet(self.form, self.filling.key, answers, name, lead, typed, beside, partial(self.guide.known, turn), shape)
         readings = wrong[name].readings if wrong and name in wrong else ()
         offers = (*self.answers_offered(field, readings), *self.asides(field, required, at, value))
         turn.say(doc, offers, sheet, self.filling.key, ways=self.ways(sheet, shape))
@@ -107,31 +118,43 @@ class Asking:
         if self.filling.held:
             excerpt = self.filling.held[:EXCERPT] + ("…" if len(self.filling.held) > EXCERPT else "")
             held = (Offer(self.turn.knowledge.texts.label("form.use", self.turn.locale, typed=excerpt)[:LABEL_LIMIT], "form", "use"),)
+        known = tuple([Offer(value[:LABEL_LIMIT], "field", f"{field.name}={value}") for value in self.guide.known(self.turn, field.name)])
+        listed = self.turn.standing.listed
+        if (ours := listed.get(field)) is None:
+            ours = listed[field] = self._chosen(field), self._instead(field)
+        return (*held, *ours[0], *known, *ours[1])
+
+    def _chosen(self, field: Field) -> tuple[Offer, ...]:
         options = self.wording.options(field) if field.kind == "one" else ()
-        known = tuple(Offer(value[:LABEL_LIMIT], "field", f"{field.name}={value}") for value in self.guide.known(self.turn, field.name))
-        instead: tuple[Offer, ...] = ()
-        if field.ask.instead:
-            phrase, other, value = field.ask.instead
-            instead = (Offer(self.turn.knowledge.texts.label(phrase, self.turn.locale)[:LABEL_LIMIT], "field", f"{other}={value}"),)
-        chosen = tuple(Offer(option.label[:LABEL_LIMIT], "field", f"{field.name}={option.value}") for option in options)
-        return (*held, *chosen, *known, *instead)
+        return tuple(Offer(option.label[:LABEL_LIMIT], "field", f"{field.name}={option.value}") for option in options)
+
+    def _instead(self, field: Field) -> tuple[Offer, ...]:
+        if not field.ask.instead:
+            return ()
+        phrase, other, value = field.ask.instead
+        return (Offer(self.turn.knowledge.texts.label(phrase, self.turn.locale)[:LABEL_LIMIT], "field", f"{other}={value}"),)
 
     def asides(self, field: Field, required: bool, at: int, value: Any) -> tuple[Offer, ...]:
-        turn = self.turn
-        ways = []
-        if value is not None:
-            ways.append(turn.offer("form.keep", "form", "keep", aside=True))
-        elif not required:
-            ways.append(turn.offer("form.skip", "form", f"skip={field.name}", aside=True))
-        if at:
-            ways.append(turn.offer("form.back", "form", "back", aside=True))
-        return (*ways, turn.offer("form.cancel", "form", "cancel", aside=True))
+        skip = "keep" if value is not None else "" if required else f"skip={field.name}"
+        return self._round(skip, "back" if at else "")
 
     def ways(self, sheet: Sheet, shape: Shape) -> tuple[Offer, ...]:
         """Round a whole page: `back` is the page before, not the question before, which may stand on the same page."""
-        turn = self.turn
-        back = (turn.offer("form.back", "form", f"edit={shape.pages[sheet.page - 2][0].name}", aside=True),) if sheet.page > 1 else ()
-        return (*back, turn.offer("form.cancel", "form", "cancel", aside=True))
+        return self._round("", f"edit={shape.pages[sheet.page - 2][0].name}" if sheet.page > 1 else "")
+
+    def _round(self, skip: str, back: str) -> tuple[Offer, ...]:
+        """The ways round a question, by what they mean; giving up is always one."""
+        known = self.turn.standing.round
+        if (ways := known.get((skip, back))) is None:
+            turn, offers = self.turn, []
+            if skip == "keep":
+                offers.append(turn.offer("form.keep", "form", skip, aside=True))
+            elif skip:
+                offers.append(turn.offer("form.skip", "form", skip, aside=True))
+            if back:
+                offers.append(turn.offer("form.back", "form", back, aside=True))
+            ways = known[skip, back] = (*offers, turn.offer("form.cancel", "form", "cancel", aside=True))
+        return ways
 
     def review(self, lead: Doc = ()) -> None:
         """Everything that would be sent, to be looked over."""
@@ -190,8 +213,3 @@ class Asking:
 
     def told(self, what: Wrong | Remark) -> Doc:
         return self.turn.knowledge.texts.doc(what.phrase, self.turn.locale, **what.values)
-
-
-def _prefixed(prefix: tuple[Inline, ...], doc: Doc) -> Doc:
-    first, *rest = doc
-    return (Paragraph((*prefix, *first.children)), *rest) if isinstance(first, Paragraph) else (Paragraph(prefix), *doc)

@@ -41,11 +41,14 @@ class Lead(Asking):
     def take(self, partial: Mapping[str, Any], send: bool = False, merged: Merged | None = None) -> None:
         """Merge what came, by whatever way, and go on; what could not be taken is asked for again, and stays as it was."""
         merged = merged or self.merge(partial)
-        before = self.filling.answers
-        typed = {name: seq for name, seq in self.filling.typed.items() if merged.answers.get(name) == before.get(name)}
-        if self.turn.words_of:
-            typed |= {name: self.turn.words_of for name in partial if name not in merged.wrong}
-        self.put(answers=merged.answers, held="", typed=typed)
+        before, typed = self.filling.answers, dict(self.filling.typed)
+        for name in partial:
+            if merged.answers.get(name) != before.get(name):
+                typed.pop(name, None)
+            if self.turn.words_of and name not in merged.wrong:
+                typed[name] = self.turn.words_of
+        # It is put where it belongs by whatever comes next: the next question, the review or the sending.
+        self.filling = replace(self.filling, at=self.turn.event.at, answers=merged.answers, held="", typed=typed)
         lead = self.noted(merged, partial)
         if merged.wrong:
             applying = [field.name for field, _ in self.form.outline(merged.answers)]
@@ -341,13 +344,12 @@ def refresh(turn: Turn) -> None:
         spare = (_refreshed(turn, filling) for filling in turn.state.spare)
         turn.remember(spare=tuple(filling for filling in spare if filling is not None))
     for frame in turn.state.frames:
-        if isinstance(frame, Filling):
+        if isinstance(frame, Filling) and _refreshed(turn, frame) is not frame:
             break
     else:
         return
-    frames = [_refreshed(turn, frame) if isinstance(frame, Filling) else frame for frame in turn.state.frames]
-    if any(new is not old for new, old in zip(frames, turn.state.frames, strict=True)):
-        turn.remember(frames=tuple(frame for frame in frames if frame is not None) or IDLE)
+    frames = (_refreshed(turn, frame) if isinstance(frame, Filling) else frame for frame in turn.state.frames)
+    turn.remember(frames=tuple(frame for frame in frames if frame is not None) or IDLE)
 
 
 def _refreshed(turn: Turn, filling: Filling) -> Filling | None:
@@ -360,12 +362,11 @@ def _refreshed(turn: Turn, filling: Filling) -> Filling | None:
     if filling.version != form.version:
         occasion = Occasion(turn.event.at, turn.knowledge.desk.time_zone, turn.locale)
         answers, focus = form.adopt(answers, filling.version, occasion, wording), form.renamed(focus, filling.version)
-    fields = form.by_name
-    gone = {
-        name
-        for name, value in answers.items()
-        if name not in fields or (value and fields[name].kind == "one" and wording.pick(fields[name], value) != value)
-    }
+    values = wording.values(form)
+    gone = set()
+    for name, value in answers.items():
+        if name not in values or (value and (options := values[name]) is not None and value not in options):
+            gone.add(name)
     if filling.version == form.version and not gone:
         return filling
     answers = {name: value for name, value in answers.items() if name not in gone}

@@ -206,8 +206,7 @@ def begin(turn: Turn) -> dict[str, Any]:
 
 def known(turn: Turn, field: str) -> tuple[str, ...]:
     """Whose account is proven picks the service from its own."""
-    proof = ownership.proven(turn.state, turn.event.at)
-    if field != "service" or proof is None:
+    if field != "service" or (proof := ownership.proven(turn.state, turn.event.at)) is None:
         return ()
     names = dict.fromkeys(service.name or f"#{service.number.lstrip('#')}" for service in proof.services)
     return tuple(name[:SERVICE_LIMIT] for name in names)[:SERVICES_OFFERED]
@@ -218,8 +217,7 @@ def remarks(turn: Turn, field: str, value: Any) -> list[Remark]:
     state, at = turn.state, turn.event.at
     if field == "reboot" and value == "yes" and not ownership.allows(state, "reboot", at, turn.knowledge.desk.facts):
         return [Remark("ticket.team_checks")]
-    proof = ownership.proven(state, at)
-    if field == "assets" and proof is not None and (others := ownership.foreign(value, proof)):
+    if field == "assets" and (proof := ownership.proven(state, at)) is not None and (others := ownership.foreign(value, proof)):
         return [Remark("ticket.not_own", {"assets": ", ".join(others[:5])})]
     return []
 
