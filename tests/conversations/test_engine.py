@@ -274,12 +274,25 @@ def test_a_turn_offers_and_hears_what_its_own_knowledge_says_whatever_the_turns_
         )
         for id, topic in knowledge.topics.items()
     }
-    desk = msgspec.structs.replace(knowledge.desk, menu=knowledge.desk.menu[::-1])
+    departments = tuple(
+        msgspec.structs.replace(each, titles={locale: f"New {title}" for locale, title in each.titles.items()})
+        for each in knowledge.desk.lists["departments"]
+    )
+    lists = {**knowledge.desk.lists, "departments": departments}
+    desk = msgspec.structs.replace(knowledge.desk, menu=knowledge.desk.menu[::-1], lists=lists)
     changes: list[dict[str, Any]] = [{"texts": Loud(knowledge.texts)}, {"topics": renamed}, {"desk": desk}]
     asked: list[Event] = [CommandGiven(name="menu"), MessageReceived(text="¿Qué prioridad pongo?"), MessageReceived(text="avisos")]
 
+    filled: list[Event] = [CommandGiven(name="ticket"), MessageReceived(text="financial"), ChoicePressed(key="2.3")]
+
     def said(known: Knowledge, locale: str) -> list[tuple[Effect, ...]]:
-        return [decide(State(locale=locale, locale_chosen=True), event, known).effects for event in asked]
+        answers = [decide(State(locale=locale, locale_chosen=True), event, known).effects for event in asked]
+        state = State(locale=locale, locale_chosen=True)
+        for event in filled:
+            decision = decide(state, event, known)
+            state = decision.state
+            answers.append(decision.effects)
+        return answers
 
     versions = [knowledge, *(msgspec.structs.replace(knowledge, **change) for change in changes)]
     first = {(n, locale): said(known, locale) for n, known in enumerate(versions) for locale in ("es", "en")}
@@ -287,6 +300,10 @@ def test_a_turn_offers_and_hears_what_its_own_knowledge_says_whatever_the_turns_
         menus = [first[n, locale][0] for n in range(len(versions))]
         assert all(menus.count(menu) == 1 for menu in menus)
         assert first[0, locale][1] != first[1, locale][1] != first[2, locale][1]
+        for question in (3, 4, 5):
+            assert first[0, locale][question] != first[1, locale][question], "the ways round it are worded otherwise"
+            assert first[0, locale][question] == first[2, locale][question], "and have nothing to do with the topics"
+        assert first[0, locale][3] != first[3, locale][3], "another name for what can be chosen"
     assert first[0, "es"][2] != first[1, "es"][2], "the word is another there"
     for n in (2, 0, 3, 1, 0, 1):
         for locale in ("en", "es"):

@@ -226,6 +226,32 @@ def test_the_number_of_pages_is_told_once_no_answer_can_change_it(wording: Wordi
     assert told("email", department="financial", priority="regular") == (3, 3)
 
 
+@cache
+def seen() -> Wording:
+    """The one that has drawn pages for many others."""
+    return Wording(desk(), "es")
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_page_looks_as_if_nobody_else_had_ever_seen_one(data: st.DataObject) -> None:
+    answers = FORM.merge({}, dict(data.draw(fillings(seen()))), NOW, seen()).answers
+    page, at = data.draw(st.sampled_from(FORM.pages(answers))), data.draw(st.sampled_from([(1, 5), (2, 5), (2, 7)]))
+    focus, *others = data.draw(st.permutations([field.name for field in page]))
+    typed = {name: data.draw(st.text(max_size=9)) for name in others[:2]}
+    errors = dict.fromkeys([focus, *others][:1], "wrong") if data.draw(st.booleans()) else {}
+
+    def known(name: str) -> tuple[str, ...]:
+        return ("web-1", "web-2") if name == "service" else ()
+
+    first = Wording(desk(), "es").sheet(FORM, "1.1", answers, focus, (), typed, errors, known)
+    assert seen().sheet(FORM, "1.1", answers, focus, (), typed, errors, known, FORM.shape(answers)) == first
+    for field, drawn in zip(page, first.inputs, strict=True):
+        assert drawn.value == typed.get(field.name, field.typed(answers.get(field.name))), "what was typed, or else the answer there is"
+        assert drawn.error == errors.get(field.name, "")
+    assert seen().question_at(FORM.by_name[focus], *at) == Wording(desk(), "es").question_at(FORM.by_name[focus], *at)
+
+
 @settings(max_examples=300, deadline=None)
 @given(data=st.data())
 def test_every_error_is_the_desks_own_and_changes_nothing(data: st.DataObject) -> None:
