@@ -71,13 +71,6 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
     form.refresh(turn)
     proof.refresh(turn)
     match event:
-        case Started():
-            hint_language(turn, event.locale)
-            # Who comes back in the middle of something finds it, not the menu.
-            if isinstance(turn.frame, Proving):
-                proof.ask_again(turn, turn.frame)
-            elif not isinstance(turn.frame, Filling):
-                menu.greet(turn)
         case MessageReceived():
             hint_language(turn, event.locale)
             text = masked(turn, event.text, event.masked)
@@ -87,6 +80,13 @@ def decide(state: State, event: Event, knowledge: Knowledge) -> Decision:
                     hear(turn, text)
             elif not event.files:
                 hear(turn, text)
+        case Started():
+            hint_language(turn, event.locale)
+            # Who comes back in the middle of something finds it, not the menu.
+            if isinstance(turn.frame, Proving):
+                proof.ask_again(turn, turn.frame)
+            elif not isinstance(turn.frame, Filling):
+                menu.greet(turn)
         case MessageEdited(original=original):
             if original is not None and mirror.counts(event):
                 text = masked(turn, event.text, event.masked)

@@ -336,10 +336,12 @@ Event = (
 Passed = TicketAnswered | TicketDecided | PeerTold | DraftWanted | DraftGiven | DraftMissed
 """What one conversation tells another that it is linked to."""
 
-OURS = (
-    *(TicketReplied, TicketChanged, CodeSent, ProofGiven, ProofFailed, ProofEnded, TimerFired),
-    *(LinkOffered, LinkFailed, LinksChanged, PeerTold, DraftWanted, DraftGiven, DraftMissed, NotPassed),
-    SubscriptionsEnded,
+OURS: frozenset[type[Event]] = frozenset(
+    (
+        *(TicketReplied, TicketChanged, CodeSent, ProofGiven, ProofFailed, ProofEnded, TimerFired),
+        *(LinkOffered, LinkFailed, LinksChanged, PeerTold, DraftWanted, DraftGiven, DraftMissed, NotPassed),
+        SubscriptionsEnded,
+    )
 )
 """What only the desk itself may say happened: none of it comes from a platform."""
 

@@ -233,5 +233,8 @@ _RULES = (
     _Rule("password", ("root", "admin", "ubuntu", "debian", "user", "usuario"), _CREDENTIALS, _group),
     _Rule("password", ("sshpass", "mysql", "--password"), _OPTION, _option),
 )
-_SIGNS = tuple(dict.fromkeys(sign for rule in _RULES for sign in rule.signs))
-"""All of them, each once: nearly every text has none, and is not held to one rule after the other."""
+_ALL = dict.fromkeys(sign for rule in _RULES for sign in rule.signs)
+_SIGNS = tuple(sign for sign in _ALL if not any(other in sign for other in _ALL if other != sign))
+"""The shortest of them, each once: nearly every text has none, and is not held to one rule after the other. Where a longer one stands, the
+shorter in it does.
+"""

@@ -18,6 +18,8 @@ Values = Mapping[str, str | int]
 T = TypeVar("T")
 
 
+_OUTER = " \t\n.!?¡¿,:;)("
+_ACCENTED = (("á", "a"), ("é", "e"), ("í", "i"), ("ó", "o"), ("ú", "u"), ("ü", "u"), ("ñ", "n"))
 _COMBINING = re.compile("[\u0300-\u036f\u20d0-\u20ff\ufe00-\ufe0f]+")
 
 
@@ -28,10 +30,13 @@ def fold(text: str) -> str:
     known, folded = _newest
     if text == known:
         return folded
-    plain = text.casefold()
+    plain = text.casefold().strip(_OUTER)
     if not plain.isascii():
-        plain = _COMBINING.sub("", unicodedata.normalize("NFKD", plain))
-    plain = plain.strip(" \t\n.!?¡¿,:;)(")
+        # The few letters of Spanish first: what is ASCII then needs no closer look, which takes five times as long.
+        for letter, bare in _ACCENTED:
+            plain = plain.replace(letter, bare)
+        if not plain.isascii():
+            plain = _COMBINING.sub("", unicodedata.normalize("NFKD", plain)).strip(_OUTER)
     _newest = text, plain
     return plain
 

@@ -20,7 +20,7 @@ PROMPTS_KEPT = 8
 
 LABEL_LIMIT = 75
 
-ABOUT_WORDS = (MessageEdited, MessageDeleted, CodeSent, ProofFailed)
+ABOUT_WORDS = frozenset((MessageEdited, MessageDeleted, CodeSent, ProofFailed))
 """Events that are about words said before: those are still the newest."""
 
 
@@ -50,7 +50,7 @@ class Turn:
     """The mutable middle of a pure function: built from its arguments, read out as its result."""
 
     def __init__(self, state: State, event: Event, knowledge: Knowledge, guides: Mapping[str, Guide]) -> None:
-        said = state.said if isinstance(event, ABOUT_WORDS) else 0
+        said = state.said if type(event) in ABOUT_WORDS else 0
         self.state = replace(state, turns=state.turns + 1, said=said)
         self.frame = self._under_way()
         self.event = event

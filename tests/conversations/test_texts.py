@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.model import Bold, Break, Bullets, Code, Doc, Link, Paragraph, Steps, Text, paragraph
-from conversations.texts import Catalogue, Catalogues, fill, join, leaves, placeholders, plain
+from conversations.texts import Catalogue, Catalogues, fill, fold, join, leaves, placeholders, plain
 
 GREETING: Doc = (
     Paragraph((Text("Hola, "), Bold((Text("{name}"),)), Text(" de {desk} {{sic}}"))),
@@ -108,3 +110,17 @@ def test_a_list_is_written_in_words() -> None:
     assert join(["correo", "chat", "teléfono"], "es") == "correo, chat y teléfono"
     assert join(["e-mail", "chat"], "en") == "e-mail and chat"
     assert join([], "es") == ""
+
+
+TYPED = st.text(st.sampled_from("aÁéíÓúÜñÑçẞœ¿?¡!.,:;() \t\n\u0301\u0303\u20e3\ufe0f…！ＡИй7")) | st.text()
+
+
+@given(TYPED)
+def test_labels_are_compared_without_case_accents_and_outer_punctuation(text: str) -> None:
+    whole = unicodedata.normalize("NFKD", text.casefold()) if not text.casefold().isascii() else text.casefold()
+    marks = (*range(0x300, 0x370), *range(0x20D0, 0x2100), *range(0xFE00, 0xFE10))
+    assert fold(text) == whole.translate(dict.fromkeys(marks)).strip(" \t\n.!?¡¿,:;)(")
+
+
+def test_what_a_spaniard_types_without_its_accents_is_the_same_label() -> None:
+    assert fold("¿Qué PINGÜINO añadís, él o tú?") == fold("que pinguino anadis, el o tu") == "que pinguino anadis, el o tu"
