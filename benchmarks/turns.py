@@ -29,8 +29,6 @@ from conversations.model import Address
 WARM_UP = 3
 """Turns of each customer before the measurement: the first one begins the conversation."""
 
-ROUNDS = 10
-
 SAID = (
     "hola",
     "¿Qué prioridad pongo si mi servidor está caído?",
@@ -120,10 +118,7 @@ def order(customer: int, phase: str, turn: int) -> int:
 
 
 async def converse(folder: Path, customers: int, turns: int, *, alike: bool = False) -> dict[str, Any]:
-    """Customers who each ask, wait for the reply, and ask again; with `alike`, all in the same few sentences.
-
-    The CPU time is the median of ROUNDS: who shares the machine with us takes part of its caches, and of some rounds more than of others.
-    """
+    """Customers who each ask, wait for the reply, and ask again; with `alike`, all in the same few sentences."""
     desk = await Desk.open(folder)
     latencies: list[float] = []
 
@@ -136,24 +131,21 @@ async def converse(folder: Path, customers: int, turns: int, *, alike: bool = Fa
             await desk.tell(f"c{n}", f"{phase}{turn}", event)
             latencies.append(time.perf_counter() - began)
 
-    async def crowd(count: int, phase: str) -> float:
-        cpu = time.process_time()
-        async with asyncio.TaskGroup() as group:
-            for n in range(customers):
-                group.create_task(customer(n, count, phase))
-        return (time.process_time() - cpu) * 1000 / (count * customers)
-
-    await crowd(WARM_UP, "w")
+    async with asyncio.TaskGroup() as group:
+        for n in range(customers):
+            group.create_task(customer(n, WARM_UP, "w"))
     latencies.clear()
-    each = max(1, turns // customers // ROUNDS)
-    began = time.perf_counter()
-    cpu_ms = median([await crowd(each, f"t{n}.") for n in range(ROUNDS)])
-    took = time.perf_counter() - began
+    each = max(1, turns // customers)
+    cpu, began = time.process_time(), time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for n in range(customers):
+            group.create_task(customer(n, each, "t"))
+    cpu, took = time.process_time() - cpu, time.perf_counter() - began
     await desk.close()
     latencies.sort()
-    count = each * customers * ROUNDS
+    count = each * customers
     return {
-        "cpu_ms": cpu_ms,
+        "cpu_ms": cpu * 1000 / count,
         "rate": count / took,
         "p50_ms": latencies[count // 2] * 1000,
         "p99_ms": latencies[min(count - 1, count * 99 // 100)] * 1000,
@@ -268,7 +260,7 @@ def run() -> dict[str, float]:
         with tempfile.TemporaryDirectory(prefix="relevo-bench-") as other:
             alone = measure(Path(other), 1, 300)
         with tempfile.TemporaryDirectory(prefix="relevo-bench-") as other:
-            form = measure(Path(other), 100, 6, "fill")
+            form = measure(Path(other), 100, 4, "fill")
     return {
         "turn_cpu_ms": crowd["cpu_ms"],
         "turn_alike_cpu_ms": alike["cpu_ms"],

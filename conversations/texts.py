@@ -32,7 +32,7 @@ def fold(text: str) -> str:
         return folded
     plain = text.casefold().strip(_OUTER)
     if not plain.isascii():
-        # The few letters of Spanish first: what is ASCII then needs no closer look, which takes five times as long.
+        # The few letters of Spanish first: what is ASCII then needs no closer look, which takes several times as long.
         for letter, bare in _ACCENTED:
             plain = plain.replace(letter, bare)
         if not plain.isascii():

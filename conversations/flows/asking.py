@@ -27,7 +27,6 @@ class Asking:
         self.guide = turn.guides[filling.form]
         self.wording = wording_of(turn.knowledge, turn.locale)
         self.form = self.wording.fitted(self.guide.form)
-        self._shaped: tuple[Mapping[str, Any] | None, Shape | None] = (None, None)
 
     @property
     def occasion(self) -> Occasion:
@@ -37,15 +36,6 @@ class Asking:
     def field(self) -> Field | None:
         return self.form.by_name.get(self.filling.focus)
 
-    @property
-    def shape(self) -> Shape:
-        """What the form is with the answers that there are: several steps of a turn need it."""
-        answers, shape = self._shaped
-        if shape is None or answers is not self.filling.answers:
-            shape = self.form.shape(self.filling.answers)
-            self._shaped = self.filling.answers, shape
-        return shape
-
     def put(self, **changes: Any) -> None:
         self.filling = replace(self.filling, at=self.turn.event.at, **changes)
         self.turn.remember(frames=(*self.turn.state.frames[:-1], self.filling))
@@ -54,7 +44,8 @@ class Asking:
 
     def advance(self, lead: Doc = ()) -> None:
         """On to what is still missing, or else to the review."""
-        missing = next(self.shape.missing(self.filling.answers), None)
+        answers = self.filling.answers
+        missing = next(self.form.shape(answers).missing(answers), None)
         if missing is not None:
             self.ask(missing, lead)
         else:
@@ -86,7 +77,7 @@ class Asking:
         """The question of one field; on a platform with native forms, the page it is on. `wrong` is why `typed` could not be taken."""
         turn, answers = self.turn, self.filling.answers
         self.put(focus=name, asking="field", held=held)
-        shape = self.shape
+        shape = self.form.shape(answers)
         at = shape.places.get(name)
         if at is None:
             self.advance(lead)  # it does not apply any more
@@ -120,9 +111,10 @@ class Asking:
             held = (Offer(self.turn.knowledge.texts.label("form.use", self.turn.locale, typed=excerpt)[:LABEL_LIMIT], "form", "use"),)
         known = tuple([Offer(value[:LABEL_LIMIT], "field", f"{field.name}={value}") for value in self.guide.known(self.turn, field.name)])
         listed = self.turn.standing.listed
-        if (ours := listed.get(field)) is None:
-            ours = listed[field] = self._chosen(field), self._instead(field)
-        return (*held, *ours[0], *known, *ours[1])
+        if field not in listed:
+            listed[field] = self._chosen(field), self._instead(field)
+        chosen, instead = listed[field]
+        return (*held, *chosen, *known, *instead)
 
     def _chosen(self, field: Field) -> tuple[Offer, ...]:
         options = self.wording.options(field) if field.kind == "one" else ()
