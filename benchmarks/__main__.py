@@ -12,6 +12,7 @@ FIGURES = Path("var") / "bench.json"
 
 WORDS = {
     "turn_cpu_ms": "CPU ms of a durable turn, 200 customers at once",
+    "turn_quiet_cpu_ms": "… in the quietest sixth of that run",
     "turn_alike_cpu_ms": "… when all ask in the same few sentences",
     "turn_rate": "turns a second, 200 customers at once",
     "turn_p50_ms": "message to delivery, p50 ms, 200 customers at once",
