@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from adapters.portal import Portal
-from adapters.webchat import WebChat
+from adapters.webchat import PROVEN, WebChat
 from bot import area, memory
 from bot.clock import Clock, Ids
 from bot.codes import Codes
@@ -27,7 +27,7 @@ from bot.telemetry import Logger, Metrics, loop_fault
 from bot.web import Web, address_of, application, listen
 from bot.wellness import Wellness
 from conversations.engine import decide
-from storage import links, migrate, proofs, sessions, turns
+from storage import links, migrate, notices, proofs, sessions, turns
 from storage.blobs import Blobs
 from storage.engines import Connection, Database, SchemaTooNew, Unavailable
 
@@ -196,6 +196,8 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         working="worker" in roles,
         chores=(
             lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),
+            # Behind it, so that whoever was away too long is written to no more from this hour on.
+            lambda connection, now: notices.abandon(connection, ids.new, "web:%", f"web:%:{PROVEN}%", now),
             lambda connection, now: proofs.expire(connection, now - DAY_MS),
             lambda connection, now: links.expire(connection, now - DAY_MS),
             area.tidy,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, func, insert, literal_column, select, text, tuple_, update
 from sqlalchemy.engine import Dialect
 
-from storage.schema import conversation, notice, notice_recipient, outbox, subscription
+from storage.schema import conversation, notice, notice_recipient, outbox, subscription, web_session
 from storage.statements import SENT, Builder
 
 PLANNED, DELIVERED, FAILED, UNREACHABLE = range(4)
@@ -53,6 +53,17 @@ class NoticeStatements(Builder):
             .order_by(subscription.c.shard, subscription.c.conversation, subscription.c.topic)
         )
         at = (conversation.c.shard == subscription.c.shard) & (conversation.c.id == subscription.c.conversation)
+        # A list and no look-up for each: sessions are found by their token, never by their address.
+        self.abandoned = (
+            select(subscription.c.shard, subscription.c.conversation, func.max(subscription.c.since))
+            .select_from(subscription.join(conversation, at))
+            .where(
+                conversation.c.address.like(bindparam("among", type_=Text)),
+                conversation.c.address.not_like(bindparam("but", type_=Text)),
+                conversation.c.address.not_in(select(web_session.c.address)),
+            )
+            .group_by(subscription.c.shard, subscription.c.conversation)
+        )
         self.readers = (
             select(conversation.c.address, conversation.c.locale)
             .select_from(subscription.join(conversation, at))

@@ -105,6 +105,19 @@ def settle(conn: Connection, ids: Callable[[], int], lost: str, after: Place, no
     return Settled(last, len(outcomes), len(unreachable))
 
 
+def abandon(conn: Connection, ids: Callable[[], int], among: str, but: str, now: int) -> int:
+    """End what chats of the web subscribe to when nobody has a session of them any more. Returns how many there are.
+
+    `among` and `but` are patterns (LIKE) of addresses: only the former, and never the latter. A chat whose turn is not done yet is
+    counted again, and not told again.
+    """
+    st = notice_statements.of(conn)
+    found = conn.execute(st.abandoned, {"among": among, "but": but}).all()
+    # By when they last asked: that stays the same until the turn is done, and so does the event's key.
+    _end(conn, st, {(shard, conversation): since for shard, conversation, since in found}, ids, now)
+    return len(found)
+
+
 def _end(
     conn: Connection, st: notice_statements.NoticeStatements, unreachable: dict[turns.Key, int], ids: Callable[[], int], now: int
 ) -> None:

@@ -92,6 +92,21 @@ def sleeps(root: Path) -> list[str]:
     return found
 
 
+def offered_and_missing(root: Path) -> list[str]:
+    """Names that a package says it offers and has not: `from it import *` fails, and whoever reads the list is misled."""
+    found = []
+    for path, tree in trees(root, *ROOMS):
+        has = {alias.asname or alias.name for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names}
+        has |= {node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)}
+        given = [(target, node.value) for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+        has |= {called(target) for target, _ in given}
+        for target, value in given:
+            if called(target) == "__all__" and isinstance(value, ast.List | ast.Tuple):
+                offered = [str(name.value) for name in value.elts if isinstance(name, ast.Constant)]
+                found += [f"{path}: {name}" for name in offered if name not in has]
+    return found
+
+
 FORBIDDEN_CLASS = re.compile(r"(Manager|Handler|Helper|Utils?|Processor|Dispatcher|Impl)$")
 FORBIDDEN_FUNCTION = re.compile(r"^_*(handle|process|manage|dispatch|perform|helper)(_|$)")
 FORBIDDEN_FILE = re.compile(r"(^|_)(utils?|helpers?|common|misc|manager|handlers?)\.py$")
@@ -225,6 +240,7 @@ CHECKS: list[tuple[Callable[[Path], list[str]], str, str, str]] = [
     (without_docstring, "bot/silent.py", "X = 1\n", "bot/silent.py"),
     (too_long, "storage/endless.py", '"""Long."""\n' + "\n" * 400, "storage/endless.py"),
     (sleeps, "tests/test_slow.py", "import asyncio\n\nasyncio.sleep(0.1)\n", "tests/test_slow.py:3"),
+    (offered_and_missing, "adapters/pigeon/__init__.py", '__all__ = ["Pigeon"]\n', "adapters/pigeon/__init__.py: Pigeon"),
     (badly_named, "bot/work.py", "class TicketManager:\n    def handle_it(self): ...\n", "bot/work.py:1: TicketManager"),
     (badly_named, "bot/work.py", "class TicketManager:\n    def handle_it(self): ...\n", "bot/work.py:2: handle_it"),
     (badly_named, "bot/utils.py", "X = 1\n", "bot/utils.py"),

@@ -3,14 +3,12 @@
 from adapters.webchat.adapter import WebChat
 from adapters.webchat.ports import Entry, Log, Session, Sessions, Welcome, Welcomes
 from adapters.webchat.settings import Rate, WebChatLimits, WebChatSettings
+from adapters.webchat.visitors import PROVEN
 
 __all__ = [
-    "Blobs",
+    "PROVEN",
     "Entry",
-    "FileRefused",
-    "Kept",
     "Log",
-    "Now",
     "Rate",
     "Session",
     "Sessions",

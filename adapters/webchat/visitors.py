@@ -19,6 +19,11 @@ from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from conversations.model import Address
 
+PROVEN: Final = "@"
+"""How the names of chats begin that belong to a customer who was proved from the beginning. They open again for whoever is proved to be
+that customer; all others, for the one session that began them.
+"""
+
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOUCH_MS: Final = 3_600_000
 _DAY_MS: Final = 86_400_000
@@ -79,7 +84,7 @@ class Visitors:
         An anonymous visitor gets a conversation of their own; whoever is proved from the beginning joins the one of that customer.
         """
         token = secrets.token_urlsafe(32)
-        chat = f"@{who.subject}" if who else secrets.token_hex(12)
+        chat = PROVEN + who.subject if who else secrets.token_hex(12)
         address = Address("web", self._settings.site, chat)
         await self._sessions.create(digest(token), str(address), who.subject if who else "", self._now())
         return token, address

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import Connection
 
 from conversations.events import SubscriptionsEnded, decoder
-from storage import notices, outbox, transcript
+from storage import notices, outbox, sessions, transcript
 from storage.engines import Database
 from storage.notice_rows import START, NewNotice, Notice, Place, Reach, Settled
 from storage.notices import BROADCAST, LAST_ORD
+from storage.rows import Session
 from tests.contracts.store_rows import NOW, StoreSteps, event, new_id, outcome, turn
 
 LOST = "unreachable:"
@@ -294,3 +295,36 @@ class NoticesContract(StoreSteps):
         await self.settle(database, now=NOW + 20_001)
         [claim] = await self.claim(database, now=NOW + 20_001)
         assert [decoder.decode(pending.payload) for pending in claim.events] == [SubscriptionsEnded(topics=("change",))]
+
+    # --- who has left ---
+
+    async def abandon(self, database: Database, now: int = NOW) -> int:
+        return await database.write(lambda conn: notices.abandon(conn, new_id, "web:%", "web:%:@%", now))
+
+    async def visit(self, database: Database, address: str) -> None:
+        await database.write(lambda conn: sessions.create(conn, Session(f"hash-{new_id()}", address, NOW, NOW, "")))
+
+    async def test_what_nobody_can_open_any_more_is_told_that_its_subscriptions_have_ended(self, database: Database) -> None:
+        gone = await self.switch(database, "web:desk:gone", ("outage", True), ("change", True))
+        for here in ("web:desk:here", "web:desk:@proven", "memory:desk:ana"):
+            await self.switch(database, here, ("outage", True))
+        await self.visit(database, "web:desk:here")
+        assert await self.abandon(database) == 1
+        [claim] = await self.claim(database)
+        assert claim.conversation == gone
+        assert [decoder.decode(pending.payload) for pending in claim.events] == [SubscriptionsEnded(topics=("change", "outage"))]
+
+    async def test_it_is_told_once_however_long_its_turn_takes(self, database: Database) -> None:
+        await self.switch(database, "web:desk:gone", ("outage", True))
+
+        def dying(conn: Connection) -> None:
+            notices.abandon(conn, new_id, "web:%", "web:%:@%", NOW)
+            raise Dies
+
+        with pytest.raises(Dies):
+            await database.write(dying)
+        await asyncio.gather(*(self.abandon(database, NOW + hour) for hour in (1, 2, 3)))
+        [claim] = await self.claim(database, now=NOW + 3)
+        assert len(claim.events) == 1
+        assert await self.commit(database, turn(claim, subscriptions=(("outage", False),)), now=NOW + 3)
+        assert await self.abandon(database, NOW + 4) == 0

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from bot.cli import main
 from conversations.knowledge import Knowledge
@@ -141,6 +141,35 @@ async def test_from_a_link_to_the_bot_to_a_notice_and_to_none_any_more(server: T
         await database.close()
         code = await asyncio.to_thread(program.stop)
     assert code == 0
+
+
+async def test_a_visitor_who_stays_away_too_long_is_written_to_no_more(tmp_path: Path, learnt: Path) -> None:
+    shutil.copytree(learnt, tmp_path, dirs_exist_ok=True)
+    program = Program(tmp_path)
+    await asyncio.to_thread(program.start)
+    database = open_database(f"sqlite:///{tmp_path / 'relevo.db'}")
+    try:
+        away, here = [await asyncio.to_thread(Browser, program.url) for _ in range(2)]
+        for visitor in (away, here):
+            await visitor.command("start", "sub_outage")
+            await visitor.see(DONE)
+        await asyncio.to_thread(program.kill)
+
+        def a_month_passes(conn: Connection) -> None:
+            conn.execute(text("UPDATE web_session SET seen_at = 0 WHERE address = (SELECT min(address) FROM web_session)"))
+
+        both = await subscriptions(database)
+        assert len(both) == 2
+        await database.write(a_month_passes)
+        await asyncio.to_thread(program.start)
+
+        async def one() -> bool:
+            return await subscriptions(database) == [max(both)]
+
+        await until(one)
+    finally:
+        await database.close()
+        await asyncio.to_thread(program.kill)
 
 
 async def test_a_group_on_telegram_is_told_to_ask_in_private(server: TelegramServer, tmp_path: Path, learnt: Path) -> None:
