@@ -1,5 +1,5 @@
-"""What all tests share: where their files go, and that the browser tests are not even read where their tools are not installed
-(`make e2e` brings them).
+"""What all tests share: where their files go, that no property is timed, and that the browser tests are not even read where their tools are
+not installed (`make e2e` brings them).
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is. With limits of time, a run in a hundred fails for nothing.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 collect_ignore = [] if find_spec("playwright") else ["e2e"]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from conversations import events
 
@@ -284,6 +285,12 @@ def test_letting_other_tasks_run_is_no_sleep(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/test_fast.py").write_text("await_me = asyncio.sleep(0)\n", encoding="utf-8")
     assert sleeps(tmp_path) == []
+
+
+def test_no_property_is_timed() -> None:
+    assert settings.default is not None
+    assert settings.default.deadline is None
+    assert HealthCheck.too_slow in settings.default.suppress_health_check
 
 
 @pytest.mark.parametrize("reason", [*LONGER.values(), *POLLS.values(), *NAMED_BY_OTHERS.values(), *WITHOUT_PAGE.values()])

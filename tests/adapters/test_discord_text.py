@@ -83,7 +83,7 @@ docs = st.lists(blocks, max_size=5).map(tuple)
 
 
 @given(rough)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_escaped_text_is_only_text(text: str) -> None:
     shown = read(escaped(text))
     assert shown.marks == ()
@@ -91,7 +91,7 @@ def test_escaped_text_is_only_text(text: str) -> None:
 
 
 @given(docs, st.sampled_from([60, 200, 2000]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_every_part_fits_and_is_whole_and_nothing_is_lost(doc: Any, limit: int) -> None:
     parts = parts_of(doc, limit)
     assert all(len(part) <= limit and whole(part) for part in parts)
@@ -172,7 +172,7 @@ sheets = st.lists(inputs, min_size=1, max_size=7).map(
 
 
 @given(docs, choices, st.none() | sheets, st.sampled_from([HERE, THERE]), st.sampled_from(["es", "en"]))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_discord_would_take_it(doc: Any, choices: tuple[Choice, ...], sheet: Sheet | None, address: Address, locale: str) -> None:
     files = (Attachment("d.p", "a.txt", "text/plain", 9), Attachment("e.p", "film.mp4", "video/mp4", 90_000_000))
     out = Outbound(address, Message(doc, locale, choices, sheet, files), "500592871644221440.99.1")

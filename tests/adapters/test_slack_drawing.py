@@ -87,7 +87,7 @@ SHEET = st.builds(
 
 
 @given(doc=DOC, labelled=st.lists(LABEL, max_size=110), asides=st.integers(0, 4), sheet=st.one_of(st.none(), SHEET))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_slack_takes_every_message_and_none_of_its_text_is_more_than_text(
     doc: Any, labelled: list[str], asides: int, sheet: Sheet | None
 ) -> None:
@@ -104,7 +104,7 @@ def test_slack_takes_every_message_and_none_of_its_text_is_more_than_text(
 
 
 @given(sheet=SHEET, locale=st.sampled_from(["es", "en", "ar"]))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_slack_takes_every_form_and_gives_its_fields_back(sheet: Sheet, locale: str) -> None:
     message = Message(paragraph("¿Cuál?"), locale, (), sheet)
     drawn = view(message, sheet, "5.2.1", desk.ANA)
@@ -163,7 +163,7 @@ def test_many_answers_are_a_menu_and_ways_round_the_question_stay_buttons() -> N
 
 
 @given(st.lists(st.builds(Own, st.text(max_size=12), NASTY_TEXT, st.text(max_size=30)), max_size=30).map(tuple))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_slack_takes_every_home(own: tuple[Own, ...]) -> None:
     for locale in ("es", "en"):
         drawn = home(own, locale, "T0TEAM", "A0APP")

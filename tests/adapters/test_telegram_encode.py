@@ -56,7 +56,7 @@ def taken(body: dict[str, Any]) -> None:
 
 
 @given(DOCS, LABELS, st.integers(0, 4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_is_said_is_taken(doc: Doc, labels: list[str], aside: int) -> None:
     labels = [label if without_controls(label).strip() else "x" for label in labels]
     for payload in encode(Outbound(HERE, message(doc, labels, aside), "7300000000000000000.12.0")):
@@ -117,7 +117,7 @@ def test_a_button_carries_the_key_of_its_message_where_there_is_room() -> None:
 
 
 @given(TEXTS, TEXTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_message_that_was_answered_is_taken_too(text: str, label: str) -> None:
     body = encode(Outbound(HERE, Message((Paragraph((Bold((Text("¿Qué?"),)), Text(text))),), "es"), "1.1.0"))[-1].body
     after = answered({"text": body["text"], "entities": body["entities"]}, None, "1.1", without_controls(label).strip()[:75])

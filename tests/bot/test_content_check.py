@@ -260,7 +260,7 @@ def test_windows_line_ends_a_mark_at_the_front_and_editors_leftovers_do_no_harm(
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_checking_is_total(desk: Path, data: st.DataObject) -> None:
     """However a file is damaged, the check ends with faults or none, and never with an exception."""
     path = desk / data.draw(st.sampled_from((ES, DESK, PO)))

@@ -141,7 +141,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 async def test_over_any_history_what_is_referred_to_stays_and_the_rest_goes(blank: Path, steps: list[tuple[str, str | int]]) -> None:
     async with store(blank) as here:

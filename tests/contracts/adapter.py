@@ -231,7 +231,10 @@ class AdapterContract:
             assert adapter.decode(raw) is None
 
     @given(data=st.data())
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
+    @settings(
+        max_examples=150,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )
     def test_decode_never_raises_and_gives_only_what_can_be_stored(self, adapter: Adapter, data: st.DataObject) -> None:
         raw = data.draw(JSON | mutations(self.samples) if self.samples else JSON)
         inbound = adapter.decode(raw)

@@ -180,7 +180,7 @@ def test_eager_topics_are_answered_on_lower_evidence_and_only_they() -> None:
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_has_a_sound_verdict_and_always_the_same(text: str) -> None:
     verdict = ANSWERS.match(text)
     assert 0 <= verdict.confidence <= 1
@@ -192,7 +192,7 @@ def test_any_text_has_a_sound_verdict_and_always_the_same(text: str) -> None:
 
 
 @given(st.text(st.characters(codec=None, categories=["Cs", "Cc", "Co", "Mn", "Lo", "So", "Lm"]), max_size=60))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_unpaired_surrogates_and_other_oddities_do_not_raise(text: str) -> None:
     ANSWERS.match(text)
     ANSWERS.language(text)
@@ -331,7 +331,7 @@ _TYPED = st.text(st.one_of(st.sampled_from(" \t\u00a0\u2003#.,'’´`@¿?!0149ae
     )
 )
 @example("don`t, isn't")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_the_words_of_a_text_are_those_of_its_pieces(text: str) -> None:
     if separable(text):
         found = [word for piece in text[:LOOK_AT].split() for word in words(piece)]

@@ -250,7 +250,7 @@ acts = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sequence=st.lists(st.tuples(st.sampled_from([1, 2]), acts), max_size=40))
 def test_whatever_is_pressed_on_both_sides_a_form_is_in_one_place_and_sent_once(
     sequence: list[tuple[int, tuple[str, str]]], knowledge: Knowledge

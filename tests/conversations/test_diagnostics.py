@@ -203,7 +203,7 @@ def test_other_text_is_left_alone(text: str) -> None:
 lines = [line for text in (MTR_PATH, WINMTR, PING_LINUX, TRACE_LINUX, TRACE_WINDOWS_ES, PING_WINDOWS_ES) for line in text.splitlines()]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.one_of(st.sampled_from(lines), st.text(max_size=30)), max_size=40).map("\n".join))
 def test_nothing_pasted_breaks_it_and_every_share_is_a_percentage(text: str) -> None:
     for report in recognise(text):

@@ -149,7 +149,7 @@ def play(sequence: list[Event], knowledge: Knowledge) -> list[tuple[State, tuple
     return steps
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(sequence=st.lists(anything, max_size=25))
 def test_any_sequence_is_decided_the_same_way_again_and_survives_a_restart_at_every_step(
     sequence: list[Event], knowledge: Knowledge
@@ -167,7 +167,7 @@ def test_any_sequence_is_decided_the_same_way_again_and_survives_a_restart_at_ev
         state = decision.state
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sequence=st.lists(anything, max_size=25))
 @example(sequence=[MessageReceived(text=text) for text in ("VINCULAR", "A2B4-C6D8-E9F3-G5H7", "avisos", "hola")])
 def test_whatever_a_customer_does_is_answered_and_choices_are_within_every_platforms_limits(
@@ -188,7 +188,7 @@ def test_whatever_a_customer_does_is_answered_and_choices_are_within_every_platf
                 assert len(choice.key.encode()) <= 40
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sequence=st.lists(anything, max_size=30))
 def test_while_an_address_is_asked_for_there_is_a_record_and_a_timer(sequence: list[Event], knowledge: Knowledge) -> None:
     recorded: set[str] = set()

@@ -169,7 +169,7 @@ def wander(customer: Customer, wording: Wording, wanted: dict[str, str], data: s
                 customer.say("omitir")
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(data=st.data())
 def test_the_identical_ticket_whichever_way_it_was_filled_in(data: st.DataObject) -> None:
     knowledge = desk()
@@ -377,7 +377,7 @@ anything: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(sequence=st.lists(st.tuples(anything, st.integers(0, 7_200_000)), max_size=25))
 def test_whatever_happens_is_answered_within_every_platforms_limits(sequence: list[tuple[Event, int]]) -> None:
     knowledge = desk()

@@ -155,7 +155,7 @@ def fillings(draw: st.DrawFn, wording: Wording) -> list[tuple[str, str]]:
     return [(field.name, draw(st.sampled_from([*raws(wording, field), "", "¿?"]))) for field in steps]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_the_same_answers_come_of_any_order_and_any_grouping(data: st.DataObject) -> None:
     wording = Wording(desk(), "es")
@@ -180,7 +180,7 @@ def test_the_same_answers_come_of_any_order_and_any_grouping(data: st.DataObject
     assert FORM.missing(grouped) == FORM.missing(one_by_one)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_pages_are_short_in_order_and_do_not_change_while_they_are_filled_in(data: st.DataObject) -> None:
     wording = Wording(desk(), "es")
@@ -200,7 +200,7 @@ def test_pages_are_short_in_order_and_do_not_change_while_they_are_filled_in(dat
         assert FORM.pages(changed)[: at + 1] == pages[: at + 1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_the_number_of_pages_that_is_told_stands_whatever_is_answered_from_there_on(data: st.DataObject) -> None:
     wording = Wording(desk(), "es")
@@ -232,7 +232,7 @@ def seen() -> Wording:
     return Wording(desk(), "es")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_a_page_looks_as_if_nobody_else_had_ever_seen_one(data: st.DataObject) -> None:
     answers = FORM.merge({}, dict(data.draw(fillings(seen()))), NOW, seen()).answers
@@ -252,7 +252,7 @@ def test_a_page_looks_as_if_nobody_else_had_ever_seen_one(data: st.DataObject) -
     assert seen().question_at(FORM.by_name[focus], *at) == Wording(desk(), "es").question_at(FORM.by_name[focus], *at)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_every_error_is_the_desks_own_and_changes_nothing(data: st.DataObject) -> None:
     wording = Wording(desk(), "es")
@@ -271,7 +271,7 @@ def test_every_error_is_the_desks_own_and_changes_nothing(data: st.DataObject) -
         assert wording.texts.doc(remark.phrase, "es", **remark.values)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_an_input_that_nobody_edited_changes_nothing_and_a_value_reads_as_itself(data: st.DataObject) -> None:
     wording = Wording(desk(), "es")

@@ -290,7 +290,7 @@ happened: st.SearchStrategy[Event] = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(sequence=st.lists(happened, max_size=25))
 def test_any_sequence_is_decided_the_same_way_again_and_survives_a_restart(sequence: list[Event], knowledge: Knowledge) -> None:
     state = State()

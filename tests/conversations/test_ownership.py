@@ -102,7 +102,7 @@ anything: st.SearchStrategy[Event] = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(sequence=st.lists(st.tuples(anything, st.sampled_from([1, MINUTE, 20 * MINUTE, 13 * HOUR])), max_size=30))
 def test_only_whose_account_is_proven_right_now_hears_of_it(sequence: list[tuple[Event, int]], knowledge: Knowledge) -> None:
     talk, valid = Talk(knowledge), {ANA: 0, BEN: 0}

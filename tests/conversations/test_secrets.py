@@ -142,7 +142,7 @@ pieces = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(pieces, max_size=5).map("".join))
 def test_masking_again_changes_nothing_and_never_lengthens_much(text: str) -> None:
     once = mask(text)
@@ -152,7 +152,7 @@ def test_masking_again_changes_nothing_and_never_lengthens_much(text: str) -> No
         assert once.text == text
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(FOUND), st.sampled_from(["hola", "¿me ayudas?", "pedido #123456", "203.0.113.7"]))
 def test_a_secret_is_found_wherever_it_stands(secret: tuple[str, str, str], around: str) -> None:
     text, kind, gone = secret

@@ -45,7 +45,7 @@ def choices(effects: tuple[Effect, ...]) -> list[Choice]:
 LINK = CommandGiven(name="start", argument="sub_outage", locale="en")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sequence=st.lists(anything, max_size=25))
 def test_what_the_effects_have_kept_is_always_what_the_state_shows(sequence: list[Event], knowledge: Knowledge) -> None:
     kept: set[str] = set()

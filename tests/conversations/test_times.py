@@ -236,7 +236,7 @@ def test_a_moment_comes_back_from_its_written_form_and_from_the_wall(ms: int, zo
     assert not placed.skipped
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(now=instants, minutes=st.integers(0, 29 * 24 * 60), locale=st.sampled_from(["es", "en"]))
 def test_any_past_minute_is_understood_as_date_and_clock_or_offered(now: int, minutes: int, locale: str) -> None:
     wanted = now - minutes * MINUTE
@@ -249,7 +249,7 @@ def test_any_past_minute_is_understood_as_date_and_clock_or_offered(now: int, mi
             assert moment.at == wanted
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     text=st.one_of(
         st.text(max_size=40),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import NamedTuple
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Engine, StaticPool, create_engine, insert, text
@@ -15,7 +15,7 @@ from storage.outbox import CANCELLED, DUE, FAILED, SENDING, SENT
 from storage.rows import Claim, NewEvent, NewMessage, Turn
 from tests.contracts.store_rows import LEASE, NOW, turn
 
-QUICK = settings(max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=30, stateful_step_count=30)
 
 
 def in_memory() -> Engine:
@@ -174,7 +174,7 @@ ROWS = st.lists(
 
 
 @given(rows=ROWS, limit=st.integers(1, 6), platforms=st.sampled_from([None, ["p"], ["q", "p"]]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_claimed_to_be_sent(rows: list[Row], limit: int, platforms: list[str] | None) -> None:
     """All that may be sent is found, up to the limit; the most urgent is among it; order within a conversation and address is kept."""
     engine = in_memory()
