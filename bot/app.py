@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from functools import partial
 
 from adapters.portal import Portal
-from adapters.webchat import PROVEN, WebChat
+from adapters.webchat import WebChat, beginnings
 from bot import area, memory
 from bot.clock import Clock, Ids
 from bot.codes import Codes
@@ -197,7 +197,7 @@ def build(settings: Settings, log: Logger, roles: Collection[str] = ROLES) -> Ap
         chores=(
             lambda connection, now: sessions.expire(connection, now - settings.chat.limits.idle_days * DAY_MS),
             # Behind it, so that whoever was away too long is written to no more from this hour on.
-            lambda connection, now: notices.abandon(connection, ids.new, "web:%", f"web:%:{PROVEN}%", now),
+            lambda connection, now: notices.abandon(connection, ids.new, *beginnings(settings.chat.site), now),
             lambda connection, now: proofs.expire(connection, now - DAY_MS),
             lambda connection, now: links.expire(connection, now - DAY_MS),
             area.tidy,

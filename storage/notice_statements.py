@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Connection, Text, bindparam, delete, func, insert, literal_column, select, text, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.engine import Dialect
 
 from storage.schema import conversation, notice, notice_recipient, outbox, subscription, web_session
@@ -25,6 +39,12 @@ WAITING = select(select(notice.c.id).where(_UNPLANNED).exists(), _first_unsettle
 """Whether anything has yet to be planned, and whether of anything it is not known what became of it. Asked all the time, so it stands here:
 the others are built when there is a notice.
 """
+
+
+def _begins(name: str) -> ColumnElement[bool]:
+    """Whether a conversation's address begins with that parameter. No LIKE: in an address `%` is a letter of a name that was written so."""
+    beginning = bindparam(name, type_=Text)
+    return func.substr(conversation.c.address, 1, func.length(beginning)) == beginning
 
 
 class NoticeStatements(Builder):
@@ -58,8 +78,8 @@ class NoticeStatements(Builder):
             select(subscription.c.shard, subscription.c.conversation, func.max(subscription.c.since))
             .select_from(subscription.join(conversation, at))
             .where(
-                conversation.c.address.like(bindparam("among", type_=Text)),
-                conversation.c.address.not_like(bindparam("but", type_=Text)),
+                _begins("among"),
+                ~_begins("but"),
                 conversation.c.address.not_in(select(web_session.c.address)),
             )
             .group_by(subscription.c.shard, subscription.c.conversation)

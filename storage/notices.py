@@ -108,7 +108,7 @@ def settle(conn: Connection, ids: Callable[[], int], lost: str, after: Place, no
 def abandon(conn: Connection, ids: Callable[[], int], among: str, but: str, now: int) -> int:
     """End what chats of the web subscribe to when nobody has a session of them any more. Returns how many there are.
 
-    `among` and `but` are patterns (LIKE) of addresses: only the former, and never the latter. A chat whose turn is not done yet is
+    `among` and `but` are how addresses begin: only those like the former, and none like the latter. A chat whose turn is not done yet is
     counted again, and not told again.
     """
     st = notice_statements.of(conn)

@@ -3,10 +3,9 @@
 from adapters.webchat.adapter import WebChat
 from adapters.webchat.ports import Entry, Log, Session, Sessions, Welcome, Welcomes
 from adapters.webchat.settings import Rate, WebChatLimits, WebChatSettings
-from adapters.webchat.visitors import PROVEN
+from adapters.webchat.visitors import beginnings
 
 __all__ = [
-    "PROVEN",
     "Entry",
     "Log",
     "Rate",
@@ -17,4 +16,5 @@ __all__ = [
     "WebChatSettings",
     "Welcome",
     "Welcomes",
+    "beginnings",
 ]

@@ -19,10 +19,8 @@ from adapters.webchat.refusals import Refusal
 from adapters.webchat.settings import WebChatSettings
 from conversations.model import Address
 
-PROVEN: Final = "@"
-"""How the names of chats begin that belong to a customer who was proved from the beginning. They open again for whoever is proved to be
-that customer; all others, for the one session that began them.
-"""
+_PROVED: Final = "@"
+"""How the name of a chat begins that belongs to a customer who was proved from the beginning."""
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _TOUCH_MS: Final = 3_600_000
@@ -32,6 +30,14 @@ _DAY_MS: Final = 86_400_000
 def digest(token: str) -> str:
     """What is kept of a token. 256 random bits need no salt and no slow hash."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def beginnings(site: str) -> tuple[str, str]:
+    """How the addresses of all of a site's chats begin; and of those that open again for the customer who was proved in them, while all
+    others open for the one session that began them.
+    """
+    again = str(Address("web", site, _PROVED))
+    return again[: again.rindex(":") + 1], again
 
 
 class Visitors:
@@ -84,7 +90,7 @@ class Visitors:
         An anonymous visitor gets a conversation of their own; whoever is proved from the beginning joins the one of that customer.
         """
         token = secrets.token_urlsafe(32)
-        chat = PROVEN + who.subject if who else secrets.token_hex(12)
+        chat = _PROVED + who.subject if who else secrets.token_hex(12)
         address = Address("web", self._settings.site, chat)
         await self._sessions.create(digest(token), str(address), who.subject if who else "", self._now())
         return token, address

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from conversations.events import SubscriptionsEnded, decoder
+from conversations.model import Address
 from storage import notices, outbox, sessions, transcript
 from storage.engines import Database
 from storage.notice_rows import START, NewNotice, Notice, Place, Reach, Settled
@@ -18,6 +19,7 @@ from tests.contracts.store_rows import NOW, StoreSteps, event, new_id, outcome, 
 
 LOST = "unreachable:"
 CHUNK = 3
+PROVEN = str(Address("web", "desk", "@"))
 
 
 def draw(notice: Notice, locale: str) -> str:
@@ -299,14 +301,14 @@ class NoticesContract(StoreSteps):
     # --- who has left ---
 
     async def abandon(self, database: Database, now: int = NOW) -> int:
-        return await database.write(lambda conn: notices.abandon(conn, new_id, "web:%", "web:%:@%", now))
+        return await database.write(lambda conn: notices.abandon(conn, new_id, "web:desk:", PROVEN, now))
 
     async def visit(self, database: Database, address: str) -> None:
         await database.write(lambda conn: sessions.create(conn, Session(f"hash-{new_id()}", address, NOW, NOW, "")))
 
     async def test_what_nobody_can_open_any_more_is_told_that_its_subscriptions_have_ended(self, database: Database) -> None:
-        gone = await self.switch(database, "web:desk:gone", ("outage", True), ("change", True))
-        for here in ("web:desk:here", "web:desk:@proven", "memory:desk:ana"):
+        gone = await self.switch(database, "web:desk:gone40", ("outage", True), ("change", True))
+        for here in ("web:desk:here", f"{PROVEN}ana", "web:other:gone", "memory:desk:ana"):
             await self.switch(database, here, ("outage", True))
         await self.visit(database, "web:desk:here")
         assert await self.abandon(database) == 1
@@ -318,7 +320,7 @@ class NoticesContract(StoreSteps):
         await self.switch(database, "web:desk:gone", ("outage", True))
 
         def dying(conn: Connection) -> None:
-            notices.abandon(conn, new_id, "web:%", "web:%:@%", NOW)
+            notices.abandon(conn, new_id, "web:desk:", PROVEN, NOW)
             raise Dies
 
         with pytest.raises(Dies):

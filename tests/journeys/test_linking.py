@@ -56,10 +56,10 @@ class Browser:
 
     uploads = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, jwt: str = "") -> None:
         self._url = url
         self._count = itertools.count(1)
-        self._token = self._request("POST", "/chat/sessions", {"locale": "en"})["token"]
+        self._token = self._request("POST", "/chat/sessions", {"locale": "en"} | ({"jwt": jwt} if jwt else {}))["token"]
         self.lines: list[dict[str, Any]] = []
         self._cursor = self._from = 0
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import Connection, text
@@ -31,6 +33,7 @@ from tests.journeys.telephone import Telephone
 from tests.journeys.test_linking import Browser
 
 ANA, BEN = 482113907, 482113908
+SECRET = "a key that the site and the desk share"
 DONE = "from now on I send you notices of"
 
 
@@ -143,30 +146,32 @@ async def test_from_a_link_to_the_bot_to_a_notice_and_to_none_any_more(server: T
     assert code == 0
 
 
-async def test_a_visitor_who_stays_away_too_long_is_written_to_no_more(tmp_path: Path, learnt: Path) -> None:
+async def test_a_visitor_who_stays_away_too_long_is_written_to_no_more_unless_they_can_come_back(tmp_path: Path, learnt: Path) -> None:
     shutil.copytree(learnt, tmp_path, dirs_exist_ok=True)
-    program = Program(tmp_path)
+    program = Program(tmp_path, RELEVO_WEBCHAT__IDENTITY_SECRETS=SECRET)
     await asyncio.to_thread(program.start)
     database = open_database(f"sqlite:///{tmp_path / 'relevo.db'}")
+    ana = jwt.encode({"sub": "customer 40", "aud": "desk", "exp": int(time.time()) + 120}, SECRET, algorithm="HS256")
     try:
-        away, here = [await asyncio.to_thread(Browser, program.url) for _ in range(2)]
-        for visitor in (away, here):
+        visitors = [await asyncio.to_thread(Browser, program.url, proof) for proof in ("", "", ana)]
+        for visitor in visitors:
             await visitor.command("start", "sub_outage")
             await visitor.see(DONE)
         await asyncio.to_thread(program.kill)
+        proved, away, here = await subscriptions(database)
+        assert proved == "web:desk:%40customer%2040 outage"
 
         def a_month_passes(conn: Connection) -> None:
-            conn.execute(text("UPDATE web_session SET seen_at = 0 WHERE address = (SELECT min(address) FROM web_session)"))
+            conn.execute(text("UPDATE web_session SET seen_at = 0 WHERE address <> :here"), {"here": here.removesuffix(" outage")})
 
-        both = await subscriptions(database)
-        assert len(both) == 2
         await database.write(a_month_passes)
         await asyncio.to_thread(program.start)
 
-        async def one() -> bool:
-            return await subscriptions(database) == [max(both)]
+        async def told() -> bool:
+            return away not in await subscriptions(database)
 
-        await until(one)
+        await until(told)
+        assert await subscriptions(database) == [proved, here]
     finally:
         await database.close()
         await asyncio.to_thread(program.kill)
